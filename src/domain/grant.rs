@@ -1,0 +1,183 @@
+//! Access, and access for a period: as wanted, as shown by a target, as owned by us.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Email, Period, Person, Schedule, Shift};
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(id: &str) -> Self {
+                Self(id.to_owned())
+            }
+        }
+    };
+}
+
+name!(
+    /// The target's own id of an account.
+    AccountId
+);
+name!(
+    /// The target's own id of a grant.
+    GrantId
+);
+
+/// What can be had on a target: a resource, role, group, team, permission set.
+///
+/// Two are the same when their ids are the same; the name is for people.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Entitlement {
+    /// The target's own id, which outlives a change of name.
+    pub id: String,
+    /// As that target spells it in a rule, for instance `prod-postgres` or `role:dba`.
+    pub name: String,
+}
+
+impl PartialEq for Entitlement {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Entitlement {}
+
+impl PartialOrd for Entitlement {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entitlement {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.id.cmp(&other.id)
+    }
+}
+
+/// The human as the target knows them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Account {
+    pub id: AccountId,
+    pub email: Email,
+    /// Cannot be used at the moment, whatever it holds.
+    pub suspended: bool,
+}
+
+/// Who may do what.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Access {
+    pub account: AccountId,
+    pub entitlement: Entitlement,
+}
+
+/// Access for a period.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Grant {
+    pub access: Access,
+    /// Whose account it is, for messages and marks; the account id decides.
+    pub email: Email,
+    pub period: Period,
+}
+
+/// A grant that a target shows, ours or not.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Held {
+    pub id: GrantId,
+    pub access: Access,
+    /// `None`: since ever, or the target does not keep a start.
+    pub from: Option<DateTime<Utc>>,
+    /// `None`: for ever, or the target does not keep an end.
+    pub until: Option<DateTime<Utc>>,
+    /// Certainly made by another way (an access workflow, a group rule): never taken for ours, even where an intent of
+    /// ours looks just like it.
+    pub foreign: bool,
+}
+
+/// Why a grant is wanted: which shift, by which rule. A source's own ids, so that it can be held against a later reading.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reason {
+    pub rule: String,
+    pub source: String,
+    pub schedule: Schedule,
+    /// The person's id at the source.
+    pub person: String,
+    /// The person's name at the source.
+    pub name: String,
+    /// The shift's true start and end; `None` where it has none.
+    pub start: Option<DateTime<Utc>>,
+    pub end: Option<DateTime<Utc>>,
+}
+
+impl Reason {
+    pub fn new(rule: &str, source: &str, shift: &Shift) -> Self {
+        let Shift { schedule, level: _, person: Person { id, name, email: _ }, start, end } = shift;
+        Self {
+            rule: rule.to_owned(),
+            source: source.to_owned(),
+            schedule: schedule.clone(),
+            person: id.clone(),
+            name: name.clone(),
+            start: *start,
+            end: *end,
+        }
+    }
+}
+
+/// A grant that the ledger says is ours.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Owned {
+    /// The ledger's own number of the entry.
+    pub entry: i64,
+    /// The target's id of it; `None` for an intent, that is a call whose outcome was never written down.
+    pub id: Option<GrantId>,
+    pub grant: Grant,
+    pub reasons: BTreeSet<Reason>,
+}
+
+/// Who keeps time on an entitlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Tenure {
+    /// The target keeps start and end; there may be many grants for one access.
+    Scheduled,
+    /// A grant begins at once, the target keeps the end; one grant for one access.
+    Expiring,
+    /// It lasts until we take it back; one grant for one access.
+    Standing,
+}
+
+/// What a target is asked to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    pub emails: BTreeSet<Email>,
+    /// As rules spell them; one may stand for many entitlements, as a tag does.
+    pub entitlements: BTreeSet<String>,
+    /// What we own there, which has to be shown as well although no rule may speak of it any more.
+    pub owned: BTreeSet<Access>,
+}
+
+/// One reading of a target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Current {
+    /// Every account with one of the e-mails asked for, compared on our side; two for one e-mail are both here.
+    pub accounts: Vec<Account>,
+    /// What each spelling asked for stands for, or a sentence that says why it stands for nothing.
+    pub entitlements: BTreeMap<String, Result<BTreeSet<Entitlement>, String>>,
+    /// Every grant of these entitlements and of the accesses owned, whoever made it.
+    pub grants: Vec<Held>,
+}

@@ -1,0 +1,108 @@
+//! Who is on call, from when to when.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// An e-mail address, in lower case: addresses match without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String")]
+pub struct Email(String);
+
+impl Email {
+    pub fn new(address: &str) -> Self {
+        Self(address.trim().to_lowercase())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Email {
+    fn from(address: String) -> Self {
+        Self::new(&address)
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The human as the source knows them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Person {
+    /// The source's own id, for instance PagerDuty's `PXPGF42`.
+    pub id: String,
+    pub name: String,
+    /// `None` where the source gave none: somebody who cannot be served, and has to be named.
+    pub email: Option<Email>,
+}
+
+/// What a rule can ask a source for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum OnCall {
+    /// A schedule, by its id or by its exact name.
+    Schedule(String),
+}
+
+impl fmt::Display for OnCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Schedule(name) => write!(f, "schedule '{name}'"),
+        }
+    }
+}
+
+/// A schedule as the source knows it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Schedule {
+    pub id: String,
+    pub name: String,
+}
+
+/// One person on call.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Shift {
+    pub schedule: Schedule,
+    /// The escalation level it is seen at, 1 being called first; `None` where the source has no levels.
+    pub level: Option<u32>,
+    pub person: Person,
+    /// Its true start, however long ago; `None` where it has none (always on call).
+    pub start: Option<DateTime<Utc>>,
+    /// Its true end, however far ahead; `None` where it has none (always on call, or the source knows only now).
+    pub end: Option<DateTime<Utc>>,
+}
+
+/// How much a reading knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Coverage {
+    /// Every shift that touches the window.
+    Window,
+    /// Only who is on call at this instant; its shifts are open-ended.
+    Instant,
+}
+
+/// What a source answered for one thing asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    pub schedule: Schedule,
+    pub coverage: Coverage,
+    pub shifts: Vec<Shift>,
+    /// What a person should know of it, in whole sentences, for instance that no escalation policy uses the schedule.
+    pub remarks: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emails_match_without_regard_to_case() {
+        assert_eq!(Email::new(" Alice@Example.COM "), Email::new("alice@example.com"));
+        assert_eq!(serde_json::from_str::<Email>("\"BOB@example.com\"").expect("a string").as_str(), "bob@example.com");
+    }
+}

@@ -1,0 +1,109 @@
+//! The network: one client for HTTP, one for gRPC, and the manners that both keep.
+
+pub mod grpc;
+pub mod http;
+mod retry;
+pub mod tls;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::Instant;
+
+pub use retry::{Failure, Wait, retry};
+
+/// Calls to one host at a time. Enough to hide a latency of 50 ms behind a thousand calls, and well under the hundred
+/// streams that HTTP/2 servers commonly allow on one connection.
+pub const CONCURRENCY: usize = 32;
+
+/// What one adapter's calls share: the run's clock and deadline, the count of requests, the manners towards the host.
+///
+/// One for each source and target. Clones are the same context.
+#[derive(Clone)]
+pub struct Context {
+    clock: Clock,
+    deadline: Instant,
+    requests: Arc<AtomicU64>,
+    places: Arc<Semaphore>,
+    not_before: Arc<Mutex<Option<Instant>>>,
+}
+
+/// The run's clock: read once, in `main`, and moved on by the machine's monotonic clock.
+#[derive(Clone, Copy)]
+pub struct Clock {
+    now: DateTime<Utc>,
+    read: Instant,
+}
+
+impl Clock {
+    pub fn new(now: DateTime<Utc>) -> Self {
+        Self { now, read: Instant::now() }
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        TimeDelta::from_std(self.read.elapsed()).map_or(self.now, |elapsed| self.now + elapsed)
+    }
+}
+
+impl Context {
+    /// A context whose calls end at `deadline` at the latest.
+    pub fn new(clock: Clock, deadline: Instant) -> Self {
+        Self {
+            clock,
+            deadline,
+            requests: Arc::default(),
+            places: Arc::new(Semaphore::new(CONCURRENCY)),
+            not_before: Arc::default(),
+        }
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Requests sent so far, attempts that failed included.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// One attempt at one request: waits for a place and for a pause that the host asked for, counts it, and ends it
+    /// after `timeout` or at the run's deadline.
+    pub async fn attempt<T>(&self, timeout: Duration, call: impl Future<Output = T>) -> Result<T> {
+        let place = self.places.acquire().await.context("the connection's places are gone")?;
+        let pause = *self.not_before.lock().await;
+        if let Some(until) = pause.filter(|until| *until > Instant::now()) {
+            tokio::time::sleep_until(until.min(self.deadline)).await;
+        }
+        anyhow::ensure!(
+            Instant::now() < self.deadline,
+            "not sent, because the run's deadline has passed (`deadline` in the config sets it)"
+        );
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let end = self.deadline.min(Instant::now() + timeout);
+        let answer = tokio::time::timeout_at(end, call).await;
+        drop(place);
+        answer.map_err(|_| {
+            if end == self.deadline {
+                anyhow::anyhow!("no answer before the run's deadline (`deadline` in the config sets it)")
+            } else {
+                anyhow::anyhow!("no answer within {} s (`timeout` in the config sets it)", timeout.as_secs_f32())
+            }
+        })
+    }
+
+    /// Keeps every call to this host back for `pause`, because the host said so.
+    pub async fn pause(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        let mut not_before = self.not_before.lock().await;
+        *not_before = Some(not_before.map_or(until, |old| old.max(until)));
+    }
+}

@@ -1,0 +1,5 @@
+//! Each source against its stand-in, over real sockets.
+
+mod contract;
+mod file;
+mod pagerduty;

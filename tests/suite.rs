@@ -1,0 +1,5 @@
+//! The one integration-test binary: `mod` lines only.
+
+mod fakes;
+mod source;
+mod target;
