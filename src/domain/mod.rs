@@ -3,10 +3,23 @@
 //! Nothing here waits, reads a file, asks the clock, looks at the environment or logs: the same inputs give the same
 //! outputs, in any order. That is what lets the properties be checked over thousands of random histories.
 
+mod desired;
 mod grant;
+mod limits;
 mod period;
+mod plan;
+#[cfg(test)]
+mod properties;
+mod rule;
+mod settle;
 mod shift;
+#[cfg(test)]
+mod world;
 
+pub use desired::{Desired, Known, Wanted};
 pub use grant::{Access, Account, AccountId, Asked, Current, Entitlement, Grant, GrantId, Held, Owned, Reason, Tenure};
+pub use limits::{Limits, Refusal};
 pub use period::Period;
+pub use plan::{Change, Note, Plan, plan};
+pub use rule::{Readings, Rule};
 pub use shift::{Coverage, Email, OnCall, Person, Reading, Schedule, Shift};

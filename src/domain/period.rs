@@ -1,6 +1,6 @@
 //! A half-open span of time.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 /// A half-open span of time, `start <= t < end`, never empty.
@@ -57,6 +57,19 @@ impl Period {
         let start = self.start.checked_sub_signed(early).unwrap_or(self.start);
         let end = self.end.checked_add_signed(late).unwrap_or(self.end);
         Self { start: start.min(self.start), end: end.max(self.end) }
+    }
+
+    /// The same start with another end; as it was where that end is not after the start.
+    pub fn until(&self, end: DateTime<Utc>) -> Self {
+        Self::new(self.start, end).unwrap_or(*self)
+    }
+
+    /// The shortest span of whole seconds that holds it: targets keep no fractions, and a fraction lost is a difference
+    /// at every run.
+    pub fn whole_seconds(&self) -> Self {
+        let start = self.start.duration_trunc(TimeDelta::seconds(1)).unwrap_or(self.start);
+        let end = self.end.duration_round_up(TimeDelta::seconds(1)).unwrap_or(self.end);
+        Self { start, end }
     }
 
     /// The shortest span that holds both.

@@ -1,0 +1,311 @@
+//! What should be: rules and shifts, looked up in a target's accounts.
+//!
+//! Where something could not be read, what we already gave because of it stands: it is copied into the desired state,
+//! so that the plan needs no exceptions. It ends by its own dates all the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::rule::Span;
+use super::{
+    Access, Account, Current, Email, Entitlement, Grant, Note, Owned, Period, Reading, Readings, Reason, Rule, Shift,
+};
+
+/// What a run knows before it looks at a target.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    pub now: DateTime<Utc>,
+    pub window: Period,
+    pub rules: &'a [Rule],
+    /// A thing that some rule asks for and that is not here was left out of this run: what it gave stands.
+    pub readings: &'a Readings,
+    /// The e-mail of a person at the source → the e-mail of their account.
+    pub aliases: &'a BTreeMap<Email, Email>,
+    /// What rules gave that are not in `rules` stands. Otherwise such a rule is gone for good, and so is what it gave.
+    pub other_rules_stand: bool,
+}
+
+/// Access that should be, and why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Wanted {
+    pub grant: Grant,
+    pub reasons: BTreeSet<Reason>,
+    /// Has no end of its own: an end that leaves half of the time ahead is as good.
+    pub open: bool,
+    /// Only there because what it rests on could not be read: it keeps what is, and begins nothing.
+    pub stands: bool,
+}
+
+/// What should be on one target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Desired {
+    /// Disjoint in time for each access, in order.
+    pub grants: Vec<Wanted>,
+    pub notes: Vec<Note>,
+}
+
+/// One shift's share of an access.
+struct Piece {
+    span: Span,
+    email: Email,
+    reasons: BTreeSet<Reason>,
+    stands: bool,
+}
+
+impl Known<'_> {
+    /// The shifts that `rule` takes, by what was read.
+    fn read<'a>(&'a self, rule: &'a Rule) -> impl Iterator<Item = &'a Reading> {
+        let answers = rule.on_call.iter().map(|asked| self.readings.get(&(rule.source.clone(), asked.clone())));
+        answers.filter_map(|answer| answer?.as_ref().ok())
+    }
+
+    fn email<'a>(&'a self, shift: &'a Shift) -> Option<&'a Email> {
+        let email = shift.person.email.as_ref()?;
+        Some(self.aliases.get(email).unwrap_or(email))
+    }
+
+    /// Whether `reason` rests on something that this run has not read.
+    fn unread(&self, reason: &Reason) -> bool {
+        let Some(rule) = self.rules.iter().find(|rule| rule.name == reason.rule) else {
+            return self.other_rules_stand;
+        };
+        let missing = self.read(rule).count() < rule.on_call.len();
+        missing && !self.read(rule).any(|reading| reading.schedule.id == reason.schedule.id)
+    }
+
+    /// Whose accounts have to be looked up on `target`: everybody on call by a rule that gives something there.
+    pub fn emails(&self, target: &str) -> BTreeSet<Email> {
+        let rules = self.rules.iter().filter(|rule| rule.grant.contains_key(target));
+        let mut emails = BTreeSet::new();
+        for rule in rules {
+            for shift in self.read(rule).flat_map(|reading| &reading.shifts).filter(|shift| rule.takes(shift)) {
+                emails.extend(self.email(shift).cloned());
+            }
+        }
+        emails
+    }
+
+    /// What should be on `target`, whose reading is `current`, given what we own there.
+    pub fn desired(&self, target: &str, current: &Current, owned: &[Owned]) -> Desired {
+        let mut collector = Collector::new(self, current);
+        for rule in self.rules {
+            if let Some(spellings) = rule.grant.get(target) {
+                collector.rule(rule, spellings);
+            }
+        }
+        collector.past(owned);
+        collector.standing(owned);
+        collector.finish()
+    }
+}
+
+struct Collector<'a> {
+    known: &'a Known<'a>,
+    current: &'a Current,
+    accounts: BTreeMap<&'a Email, Vec<&'a Account>>,
+    pieces: BTreeMap<Access, Vec<Piece>>,
+    notes: BTreeSet<Note>,
+    /// What each rule gives, for the rules that name this target.
+    entitlements: BTreeMap<&'a str, BTreeSet<&'a Entitlement>>,
+    /// Rules with a spelling that stands for nothing.
+    broken: BTreeSet<&'a str>,
+    /// People without an e-mail, by source and id.
+    unnamed: BTreeSet<(&'a str, &'a str)>,
+    /// People without one usable account.
+    unserved: BTreeSet<&'a Email>,
+}
+
+impl<'a> Collector<'a> {
+    fn new(known: &'a Known<'a>, current: &'a Current) -> Self {
+        let mut accounts: BTreeMap<&Email, Vec<&Account>> = BTreeMap::new();
+        for account in &current.accounts {
+            accounts.entry(&account.email).or_default().push(account);
+        }
+        Self {
+            known,
+            current,
+            accounts,
+            pieces: BTreeMap::new(),
+            notes: BTreeSet::new(),
+            entitlements: BTreeMap::new(),
+            broken: BTreeSet::new(),
+            unnamed: BTreeSet::new(),
+            unserved: BTreeSet::new(),
+        }
+    }
+
+    fn rule(&mut self, rule: &'a Rule, spellings: &'a BTreeSet<String>) {
+        let mut entitlements = BTreeSet::new();
+        for spelling in spellings {
+            match self.current.entitlements.get(spelling) {
+                Some(Ok(found)) => entitlements.extend(found),
+                Some(Err(why)) => self.without(rule, spelling, why.clone()),
+                None => self.without(rule, spelling, format!("the target said nothing about '{spelling}'")),
+            }
+        }
+        let known = self.known;
+        for reading in known.read(rule) {
+            for duty in duties(rule, reading) {
+                self.duty(rule, &duty, &entitlements);
+            }
+        }
+        self.entitlements.insert(&rule.name, entitlements);
+    }
+
+    fn without(&mut self, rule: &'a Rule, spelling: &str, why: String) {
+        self.broken.insert(&rule.name);
+        self.notes.insert(Note::NoEntitlement { rule: rule.name.clone(), entitlement: spelling.to_owned(), why });
+    }
+
+    fn duty(&mut self, rule: &'a Rule, duty: &Duty<'a>, entitlements: &BTreeSet<&'a Entitlement>) {
+        let known = self.known;
+        let Some(span) = rule.span(duty.start, duty.end, known.now, known.window) else { return };
+        let Some(email) = known.email(duty.shift) else {
+            self.unnamed.insert((&rule.source, &duty.shift.person.id));
+            let (person, schedule) = (duty.shift.person.clone(), duty.shift.schedule.clone());
+            self.notes.insert(Note::NoEmail { person, schedule });
+            return;
+        };
+        let Some(account) = self.account(email, &duty.shift.person.name) else {
+            self.unserved.insert(email);
+            return;
+        };
+        for entitlement in entitlements {
+            let access = Access { account: account.id.clone(), entitlement: (*entitlement).clone() };
+            let piece = Piece { span, email: email.clone(), reasons: duty.reasons.clone(), stands: false };
+            self.pieces.entry(access).or_default().push(piece);
+        }
+    }
+
+    /// The one usable account behind `email`, or a note that says why there is none.
+    fn account(&mut self, email: &Email, name: &str) -> Option<&'a Account> {
+        let (email, name) = (email.clone(), name.to_owned());
+        let note = match self.accounts.get(&email).map(Vec::as_slice) {
+            Some([account]) if !account.suspended => return Some(account),
+            Some([_]) => Note::Suspended { email, name },
+            Some([_, _, ..]) => Note::ManyAccounts { email, name },
+            _ => Note::NoAccount { email, name },
+        };
+        self.notes.insert(note);
+        None
+    }
+
+    /// What is past cannot be taken back: a shift that the ledger knows to have ended still counts for its padding, whether
+    /// or not the source still shows it.
+    fn past(&mut self, owned: &[Owned]) {
+        let known = self.known;
+        for owned in owned {
+            for reason in owned.reasons.iter().filter(|reason| reason.end.is_some_and(|end| end <= known.now)) {
+                let Some(rule) = known.rules.iter().find(|rule| rule.name == reason.rule) else { continue };
+                let given = self.entitlements.get(&*reason.rule);
+                if !given.is_some_and(|given| given.contains(&owned.grant.access.entitlement)) || known.unread(reason) {
+                    continue;
+                }
+                let span = rule.span(reason.start, reason.end, known.now, known.window);
+                if let Some(span) = span {
+                    self.keep(owned, span, BTreeSet::from([reason.clone()]), false);
+                }
+            }
+        }
+    }
+
+    /// What rests on something that could not be read, or on somebody who could not be found, stands to its own end.
+    fn standing(&mut self, owned: &[Owned]) {
+        for owned in owned {
+            let unserved = self.unserved.contains(&owned.grant.email);
+            let reasons = owned.reasons.iter().filter(|reason| unserved || self.stands(owned, reason));
+            let reasons: BTreeSet<Reason> = reasons.cloned().collect();
+            let ahead = owned.grant.period.from(self.known.now);
+            if let (false, Some(period)) = (reasons.is_empty(), ahead) {
+                self.keep(owned, Span { period, open: false }, reasons, true);
+            }
+        }
+    }
+
+    fn stands(&self, owned: &Owned, reason: &Reason) -> bool {
+        let resolved = || {
+            let given = self.entitlements.get(&*reason.rule);
+            given.is_some_and(|given| given.contains(&owned.grant.access.entitlement))
+        };
+        self.known.unread(reason)
+            || self.unnamed.contains(&(&*reason.source, &*reason.person))
+            || (self.broken.contains(&*reason.rule) && !resolved())
+    }
+
+    fn keep(&mut self, owned: &Owned, span: Span, reasons: BTreeSet<Reason>, stands: bool) {
+        let Owned { grant: Grant { access, email, period: _ }, .. } = owned;
+        let piece = Piece { span, email: email.clone(), reasons, stands };
+        self.pieces.entry(access.clone()).or_default().push(piece);
+    }
+
+    fn finish(self) -> Desired {
+        let merged = self.pieces.into_iter().flat_map(|(access, pieces)| merge(&access, pieces));
+        Desired { grants: merged.collect(), notes: self.notes.into_iter().collect() }
+    }
+}
+
+/// One person's time on call, however many pieces the source cut it into.
+struct Duty<'a> {
+    shift: &'a Shift,
+    start: Option<DateTime<Utc>>,
+    end: Option<DateTime<Utc>>,
+    reasons: BTreeSet<Reason>,
+}
+
+/// The shifts of `reading` that `rule` takes, joined where one person's overlap or meet.
+fn duties<'a>(rule: &Rule, reading: &'a Reading) -> Vec<Duty<'a>> {
+    let mut shifts: Vec<&Shift> = reading.shifts.iter().filter(|shift| rule.takes(shift)).collect();
+    shifts.sort_by(|a, b| (&a.person.id, a.start, *a).cmp(&(&b.person.id, b.start, *b)));
+    let mut duties: Vec<Duty> = Vec::with_capacity(shifts.len());
+    for shift in shifts {
+        let reason = Reason::new(&rule.name, &rule.source, shift);
+        match duties.last_mut().filter(|duty| duty.shift.person.id == shift.person.id && duty.meets(shift)) {
+            Some(duty) => {
+                duty.end = duty.end.zip(shift.end).map(|(a, b)| a.max(b));
+                duty.reasons.insert(reason);
+            }
+            None => {
+                let reasons = BTreeSet::from([reason]);
+                duties.push(Duty { shift, start: shift.start, end: shift.end, reasons });
+            }
+        }
+    }
+    duties
+}
+
+impl Duty<'_> {
+    /// Whether `next`, which does not start before it, leaves no gap after it.
+    fn meets(&self, next: &Shift) -> bool {
+        match (self.end, next.start) {
+            (Some(end), Some(start)) => start <= end,
+            _ => true,
+        }
+    }
+}
+
+/// The pieces of one access, joined where they overlap or meet; each keeps all of its reasons.
+fn merge(access: &Access, mut pieces: Vec<Piece>) -> Vec<Wanted> {
+    pieces.sort_by(|a, b| (a.span.period, &a.email, &a.reasons).cmp(&(b.span.period, &b.email, &b.reasons)));
+    let mut merged: Vec<Wanted> = Vec::new();
+    for Piece { span: Span { period, open }, email, reasons, stands } in pieces {
+        match merged.last_mut().filter(|last| last.grant.period.touches(&period)) {
+            Some(last) => {
+                let end = last.grant.period.end();
+                last.open = match period.end().cmp(&end) {
+                    std::cmp::Ordering::Less => last.open,
+                    std::cmp::Ordering::Equal => last.open && open,
+                    std::cmp::Ordering::Greater => open,
+                };
+                last.grant.period = last.grant.period.hull(&period);
+                last.reasons.extend(reasons);
+                last.stands &= stands;
+            }
+            None => {
+                let grant = Grant { access: access.clone(), email, period };
+                merged.push(Wanted { grant, reasons, open, stands });
+            }
+        }
+    }
+    merged
+}

@@ -1,0 +1,328 @@
+//! The decision: desired × current × owned → changes and notes.
+//!
+//! | | Scheduled | Expiring | Standing |
+//! |---|---|---|---|
+//! | desired period lies ahead | create now, dated | note `NotYet` | note `NotYet` |
+//! | desired now, somebody else's grant covers it | note `AlreadyHeld` | same | same |
+//! | desired, ours overlaps, same end | nothing | nothing | nothing |
+//! | desired, ours overlaps, other end (or a start still ahead) | amend | amend | ledger only |
+//! | ours, not desired | revoke | revoke | revoke |
+//! | ours, ended by its own dates | forget | forget | revoke |
+//! | ours, gone from the target though desired | note `Drift`, create again | same | same |
+//!
+//! Only what the ledger owns is ever changed or removed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+
+use super::settle::{Ours, settle};
+use super::{
+    Access, Current, Desired, Email, Entitlement, Grant, GrantId, Held, Owned, Period, Person, Reason, Schedule,
+    Tenure, Wanted,
+};
+
+/// One step of a plan. The order of the variants is the order in which they are carried out: what is overdue never waits,
+/// and a hand-over leaves no gap.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Change {
+    /// Ledger only: an intent turned out to have been carried out.
+    Confirm {
+        owned: Owned,
+        id: GrantId,
+    },
+    /// Ledger only: not ours any more, for it has ended, is gone, or was never given.
+    Forget {
+        owned: Owned,
+    },
+    /// Ledger only: ours for another period or for other reasons.
+    Retime {
+        owned: Owned,
+        period: Period,
+        reasons: BTreeSet<Reason>,
+    },
+    /// Take back what has ended by its own dates.
+    Expire {
+        owned: Owned,
+    },
+    Create {
+        grant: Grant,
+        reasons: BTreeSet<Reason>,
+    },
+    Amend {
+        owned: Owned,
+        to: Grant,
+        reasons: BTreeSet<Reason>,
+    },
+    /// Take back before its end.
+    Revoke {
+        owned: Owned,
+    },
+}
+
+impl Change {
+    /// Touches nothing but the ledger.
+    pub fn is_bookkeeping(&self) -> bool {
+        match self {
+            Self::Forget { .. } | Self::Confirm { .. } | Self::Retime { .. } => true,
+            Self::Expire { .. } | Self::Create { .. } | Self::Amend { .. } | Self::Revoke { .. } => false,
+        }
+    }
+
+    /// What is on the target when it is done; for what goes, what was there.
+    pub fn grant(&self) -> &Grant {
+        match self {
+            Self::Create { grant, .. } | Self::Amend { to: grant, .. } => grant,
+            Self::Forget { owned }
+            | Self::Confirm { owned, .. }
+            | Self::Retime { owned, .. }
+            | Self::Expire { owned }
+            | Self::Revoke { owned } => &owned.grant,
+        }
+    }
+
+    pub fn reasons(&self) -> &BTreeSet<Reason> {
+        match self {
+            Self::Create { reasons, .. } | Self::Amend { reasons, .. } | Self::Retime { reasons, .. } => reasons,
+            Self::Forget { owned } | Self::Confirm { owned, .. } | Self::Expire { owned } | Self::Revoke { owned } => {
+                &owned.reasons
+            }
+        }
+    }
+}
+
+/// One thing left undone, and why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Note {
+    NoEmail {
+        person: Person,
+        schedule: Schedule,
+    },
+    NoAccount {
+        email: Email,
+        name: String,
+    },
+    ManyAccounts {
+        email: Email,
+        name: String,
+    },
+    Suspended {
+        email: Email,
+        name: String,
+    },
+    NoEntitlement {
+        rule: String,
+        entitlement: String,
+        why: String,
+    },
+    /// Somebody else gave it already; it is theirs to take back.
+    AlreadyHeld {
+        grant: Grant,
+        by: GrantId,
+    },
+    /// The target cannot be told ahead; it is given when it begins.
+    NotYet {
+        grant: Grant,
+    },
+    /// It rests on something that could not be read, and stays as it is.
+    Stands {
+        grant: Grant,
+    },
+    /// Ours and desired, and somebody took it away.
+    Drift {
+        grant: Grant,
+    },
+}
+
+impl Note {
+    /// Somebody could not be served.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::NoEmail { .. }
+            | Self::NoAccount { .. }
+            | Self::ManyAccounts { .. }
+            | Self::Suspended { .. }
+            | Self::NoEntitlement { .. } => true,
+            Self::AlreadyHeld { .. } | Self::NotYet { .. } | Self::Stands { .. } | Self::Drift { .. } => false,
+        }
+    }
+}
+
+/// What to do on one target, in order, and what is left undone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    pub changes: Vec<Change>,
+    pub notes: Vec<Note>,
+}
+
+/// Everything about one access.
+#[derive(Default)]
+struct Case<'a> {
+    wanted: Vec<&'a Wanted>,
+    held: Vec<&'a Held>,
+    owned: Vec<&'a Owned>,
+}
+
+/// Decides. Pure and total: the same inputs in any order give the same plan.
+///
+/// `tenure` answers from the entitlement alone. The desired grants of one access are disjoint in time, and end after `now`.
+pub fn plan(
+    now: DateTime<Utc>,
+    tenure: &dyn Fn(&Entitlement) -> Tenure,
+    desired: &Desired,
+    current: &Current,
+    owned: &[Owned],
+) -> Plan {
+    let mut cases: BTreeMap<&Access, Case> = BTreeMap::new();
+    for wanted in &desired.grants {
+        cases.entry(&wanted.grant.access).or_default().wanted.push(wanted);
+    }
+    for held in &current.grants {
+        cases.entry(&held.access).or_default().held.push(held);
+    }
+    for owned in owned {
+        cases.entry(&owned.grant.access).or_default().owned.push(owned);
+    }
+    let mut plan = Plan { changes: Vec::new(), notes: desired.notes.clone() };
+    for (access, mut case) in cases {
+        case.wanted.sort();
+        case.held.sort();
+        case.owned.sort();
+        let mut step = Step { now, tenure: tenure(&access.entitlement), plan: &mut plan };
+        let ours = settle(step.tenure, &case.held, &case.owned, &mut step.plan.changes);
+        match step.tenure {
+            Tenure::Scheduled => step.scheduled(&case, ours),
+            Tenure::Expiring | Tenure::Standing => step.single(&case, ours),
+        }
+    }
+    plan.changes.sort();
+    plan.notes.sort();
+    plan.notes.dedup();
+    plan
+}
+
+struct Step<'p> {
+    now: DateTime<Utc>,
+    tenure: Tenure,
+    plan: &'p mut Plan,
+}
+
+impl Step<'_> {
+    /// The target keeps both dates, and many grants for one access.
+    fn scheduled(&mut self, case: &Case, ours: Vec<Ours>) {
+        let mut live = Vec::new();
+        for ours in ours {
+            match ours.shown {
+                Some(shown) if shown.end() > self.now => live.push((ours.owned, shown)),
+                _ => self.gone(case, ours.owned),
+            }
+        }
+        let mut open: Vec<&Wanted> = case.wanted.clone();
+        for exact in [true, false] {
+            open.retain(|wanted| {
+                let fits =
+                    |shown: &Period| if exact { self.same(wanted, shown) } else { wanted.grant.period.overlaps(shown) };
+                let Some(at) = live.iter().position(|(_, shown)| fits(shown)) else { return true };
+                let (owned, shown) = live.remove(at);
+                self.keep(wanted, owned, shown);
+                false
+            });
+        }
+        for wanted in open {
+            match foreign(case).find(|held| covers(held, &wanted.grant.period)) {
+                Some(held) => self.already_held(wanted, held),
+                None => self.create(wanted),
+            }
+        }
+        for (owned, _) in live {
+            self.plan.changes.push(Change::Revoke { owned });
+        }
+    }
+
+    /// A grant begins at once, and there is one for one access.
+    fn single(&mut self, case: &Case, ours: Vec<Ours>) {
+        let mut live = Vec::new();
+        for ours in ours {
+            let ended = self.tenure == Tenure::Expiring && ours.shown.is_some_and(|shown| shown.end() <= self.now);
+            match ours.shown {
+                Some(shown) if !ended => live.push((ours.owned, shown)),
+                _ => self.gone(case, ours.owned),
+            }
+        }
+        let mut live = live.into_iter();
+        for wanted in &case.wanted {
+            if wanted.grant.period.start() > self.now {
+                if !wanted.stands {
+                    self.plan.notes.push(Note::NotYet { grant: wanted.grant.clone() });
+                }
+                continue;
+            }
+            let held = foreign(case).find(|held| held.until.is_none_or(|until| until > self.now));
+            match (live.next(), held) {
+                (Some((owned, shown)), _) => self.keep(wanted, owned, shown),
+                (None, Some(held)) => self.already_held(wanted, held),
+                (None, None) => self.create(wanted),
+            }
+        }
+        for (owned, _) in live {
+            let ended = owned.grant.period.end() <= self.now;
+            self.plan.changes.push(if ended { Change::Expire { owned } } else { Change::Revoke { owned } });
+        }
+    }
+
+    /// Ours, and not on the target (any more).
+    fn gone(&mut self, case: &Case, owned: Owned) {
+        let desired = case.wanted.iter().find(|wanted| wanted.grant.period.overlaps(&owned.grant.period));
+        if let Some(wanted) = desired.filter(|_| owned.grant.period.end() > self.now) {
+            self.plan.notes.push(Note::Drift { grant: wanted.grant.clone() });
+        }
+        self.plan.changes.push(Change::Forget { owned });
+    }
+
+    /// Ours, and desired: the same, or to be moved.
+    fn keep(&mut self, wanted: &Wanted, owned: Owned, shown: Period) {
+        if wanted.stands {
+            self.plan.notes.push(Note::Stands { grant: wanted.grant.clone() });
+        }
+        let reasons = wanted.reasons.clone();
+        let same = self.same(wanted, &shown);
+        if !same && self.tenure != Tenure::Standing {
+            let to = wanted.grant.clone();
+            self.plan.changes.push(Change::Amend { owned, to, reasons });
+            return;
+        }
+        let period = if same { shown } else { shown.until(wanted.grant.period.end()) };
+        if period != owned.grant.period || reasons != owned.reasons {
+            self.plan.changes.push(Change::Retime { owned, period, reasons });
+        }
+    }
+
+    /// Whether what the target shows is what is wanted, as far as that lies ahead.
+    fn same(&self, wanted: &Wanted, shown: &Period) -> bool {
+        let want = wanted.grant.period;
+        let starts = self.tenure != Tenure::Scheduled || shown.start().max(self.now) == want.start();
+        let renewed = || shown.end() < want.end() && shown.end() - self.now >= (want.end() - self.now) / 2;
+        starts && (shown.end() == want.end() || (wanted.open && renewed()))
+    }
+
+    fn already_held(&mut self, wanted: &Wanted, held: &Held) {
+        self.plan.notes.push(Note::AlreadyHeld { grant: wanted.grant.clone(), by: held.id.clone() });
+    }
+
+    fn create(&mut self, wanted: &Wanted) {
+        if !wanted.stands {
+            let (grant, reasons) = (wanted.grant.clone(), wanted.reasons.clone());
+            self.plan.changes.push(Change::Create { grant, reasons });
+        }
+    }
+}
+
+/// What the target shows for this access and we do not own.
+fn foreign<'a>(case: &'a Case<'a>) -> impl Iterator<Item = &'a Held> {
+    let ours = |held: &Held| case.owned.iter().any(|owned| owned.id.as_ref() == Some(&held.id));
+    case.held.iter().copied().filter(move |held| !ours(held))
+}
+
+fn covers(held: &Held, period: &Period) -> bool {
+    held.from.is_none_or(|from| from <= period.start()) && held.until.is_none_or(|until| until >= period.end())
+}

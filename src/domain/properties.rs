@@ -1,0 +1,216 @@
+//! What the planner promises, over random histories in the model world.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::*;
+
+use super::world::{ENTITLEMENTS, Event, PEOPLE, Run, TARGET, World, access, event, rules, tenure};
+use super::*;
+
+/// Whether `person` should hold `entitlement` at `instant` of a run: by the shifts as they are, not by our own path.
+///
+/// `Some(false)` is certain; `None` where an always-on-call shift, a cap or a fixed duration leaves it to the rule's arithmetic.
+fn on_call(world: &World, person: usize, entitlement: usize, instant: DateTime<Utc>) -> Option<bool> {
+    due(world, person, entitlement, instant, |_| true)
+}
+
+fn due(
+    world: &World,
+    person: usize,
+    entitlement: usize,
+    instant: DateTime<Utc>,
+    counts: impl Fn(&Shift) -> bool,
+) -> Option<bool> {
+    let mut unsure = false;
+    for rule in world.rules.iter().filter(|rule| rule.grant[TARGET].contains(&format!("e{entitlement}"))) {
+        let asked = |shift: &&Shift| rule.on_call.contains(&OnCall::Schedule(shift.schedule.id.clone()));
+        let theirs = |shift: &&Shift| shift.person.id == format!("P{person}") && rule.takes(shift);
+        for shift in world.shifts.iter().filter(asked).filter(theirs).filter(|shift| counts(shift)) {
+            let begun = shift.start.is_some_and(|start| start - rule.early <= instant);
+            let ends = rule.duration.map_or(shift.end, |duration| shift.start.map(|start| start + duration));
+            let over = ends.is_some_and(|end| end + rule.late <= instant);
+            let plain = rule.duration.is_none() && rule.max_duration.is_none() && shift.end.is_some();
+            match (begun && !over, plain) {
+                (true, true) => return Some(true),
+                (true, false) => unsure = true,
+                (false, _) => {}
+            }
+        }
+    }
+    if unsure { None } else { Some(false) }
+}
+
+fn holds(grants: &[Held], person: usize, entitlement: usize, instant: DateTime<Utc>) -> bool {
+    grants.iter().any(|held| held.access == access(person, entitlement) && is_live(held, instant))
+}
+
+fn is_live(held: &Held, instant: DateTime<Utc>) -> bool {
+    held.from.is_none_or(|from| from <= instant) && held.until.is_none_or(|until| instant < until)
+}
+
+/// The instants of a run at which access is looked at: now, and where the target keeps starts also later ones.
+fn instants(world: &World) -> Vec<DateTime<Utc>> {
+    let ahead = if world.tenure == Tenure::Scheduled { 40 } else { 1 };
+    (0..ahead).map(|at| world.now + TimeDelta::minutes(at * 47)).collect()
+}
+
+fn accesses() -> impl Iterator<Item = (usize, usize)> {
+    (0..PEOPLE).flat_map(|person| (0..ENTITLEMENTS).map(move |entitlement| (person, entitlement)))
+}
+
+fn converges(run: &Run) {
+    if !run.killed {
+        let again = run.world.plan(&run.readings);
+        assert_eq!(again.changes, [], "a second plan right after finds something to do");
+    }
+}
+
+fn owns(run: &Run) {
+    let strangers = |grants: &[Held]| -> Vec<Held> {
+        let ended = |held: &&Held| held.until.is_none_or(|until| until > run.world.now);
+        grants.iter().filter(|held| held.id.0.starts_with("stranger")).filter(ended).cloned().collect()
+    };
+    assert_eq!(strangers(&run.grants_before), strangers(&run.world.grants), "a stranger's grant was touched");
+    if !run.killed {
+        for held in run.world.grants.iter().filter(|held| held.id.0.starts_with("ours") && is_live(held, run.world.now))
+        {
+            let known = run.world.owned.iter().any(|owned| owned.id.as_ref() == Some(&held.id));
+            assert!(known, "{held:?} is ours, and the ledger does not know it");
+        }
+    }
+}
+
+fn covers(run: &Run) {
+    if run.killed || run.failed != [false; 2] {
+        return;
+    }
+    for instant in instants(run.world) {
+        for (person, entitlement) in accesses().filter(|(person, _)| !run.world.suspended.contains(person)) {
+            // A shift that came and went between two runs is not shown any more, and nothing is owed for it.
+            let shown = |shift: &Shift| shift.end.is_none_or(|end| end > run.world.now);
+            // Where somebody is always on call, what lies ahead comes with the renewals.
+            let always =
+                run.world.shifts.iter().any(|shift| shift.end.is_none() && shift.person.id == format!("P{person}"));
+            if always && instant > run.world.now {
+                continue;
+            }
+            if due(run.world, person, entitlement, instant, shown) == Some(true) {
+                let held = holds(&run.world.grants, person, entitlement, instant);
+                assert!(held, "person {person} is on call at {instant} and has no access to e{entitlement}");
+            }
+        }
+    }
+}
+
+fn least(run: &Run) {
+    if run.killed || run.failed != [false; 2] || !run.world.suspended.is_empty() {
+        return;
+    }
+    let ours: Vec<Held> = run.world.grants.iter().filter(|held| held.id.0.starts_with("ours")).cloned().collect();
+    for instant in instants(run.world) {
+        for (person, entitlement) in accesses() {
+            if on_call(run.world, person, entitlement, instant) == Some(false) {
+                let held = holds(&ours, person, entitlement, instant);
+                assert!(!held, "person {person} is not on call at {instant} and holds e{entitlement} by us");
+            }
+        }
+    }
+}
+
+fn stays(run: &Run) {
+    let gone = |owned: &&Owned| {
+        let only_failed = owned.reasons.iter().all(|reason| {
+            (reason.source == "source 0" && run.failed[0]) || (reason.source == "source 1" && run.failed[1])
+        });
+        only_failed && owned.id.is_some() && owned.grant.period.end() > run.world.now
+    };
+    for owned in run.owned_before.iter().filter(gone) {
+        let id = owned.id.as_ref().expect("confirmed");
+        let doomed = |change: &Change| match change {
+            Change::Revoke { owned } | Change::Expire { owned } => owned.id.as_ref() == Some(id),
+            Change::Amend { owned, to, .. } => {
+                owned.id.as_ref() == Some(id) && to.period.end() < owned.grant.period.end()
+            }
+            _ => false,
+        };
+        let ended = run.plan.changes.iter().find(|change| doomed(change));
+        assert_eq!(ended, None, "it rests on a source that failed, and would end early");
+    }
+    for change in &run.plan.changes {
+        if let Change::Create { reasons, .. } = change {
+            let fresh = reasons.iter().any(|reason| !run.failed[if reason.source == "source 0" { 0 } else { 1 }]);
+            assert!(fresh, "it would begin because of a source that failed: {change:?}");
+        }
+    }
+}
+
+fn no_gap(run: &Run) {
+    let now = run.world.now;
+    for (person, entitlement) in accesses() {
+        let around = [&run.grants_before, &run.world.grants];
+        if around.iter().all(|grants| holds(grants, person, entitlement, now)) {
+            let gap = run.steps.iter().position(|grants| !holds(grants, person, entitlement, now));
+            assert_eq!(gap, None, "person {person} lost e{entitlement} on the way");
+        }
+    }
+}
+
+fn steady(run: &Run) {
+    let world = run.world;
+    let mut turned = World::new(world.tenure, world.rules.iter().rev().cloned().collect());
+    turned.now = world.now;
+    turned.shifts = world.shifts.iter().rev().cloned().collect();
+    turned.suspended = world.suspended.clone();
+    turned.grants = world.grants.iter().rev().cloned().collect();
+    turned.owned = world.owned.iter().rev().cloned().collect();
+    assert_eq!(turned.plan(&turned.readings(run.failed)), world.plan(&world.readings(run.failed)));
+}
+
+fn check(tenure: Tenure, rules: Vec<Rule>, events: &[Event], property: fn(&Run)) {
+    World::new(tenure, rules).live(events, &property);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    /// A plan applied, planned again, is empty.
+    #[test]
+    fn a_plan_converges(tenure in tenure(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
+        check(tenure, rules, &events, converges);
+    }
+
+    /// Nothing outside the ledger is ever changed or removed, and nothing of ours is unknown to it.
+    #[test]
+    fn a_plan_touches_only_what_is_ours(tenure in tenure(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
+        check(tenure, rules, &events, owns);
+    }
+
+    /// Whoever is on call and has an account holds access.
+    #[test]
+    fn a_plan_covers_everybody_on_call(tenure in tenure(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
+        check(tenure, rules, &events, covers);
+    }
+
+    /// Nobody holds a grant of ours outside a padded shift.
+    #[test]
+    fn a_plan_gives_no_more_than_is_due(tenure in tenure(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
+        check(tenure, rules, &events, least);
+    }
+
+    /// The order of the inputs does not matter.
+    #[test]
+    fn a_plan_is_steady(tenure in tenure(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
+        check(tenure, rules, &events, steady);
+    }
+
+    /// With a source missing, nothing that rests on it ends early, and nothing new begins.
+    #[test]
+    fn a_plan_holds_while_a_source_is_down(tenure in tenure(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
+        check(tenure, rules, &events, stays);
+    }
+
+    /// Whoever has access before and after a run has it all the way through.
+    #[test]
+    fn a_plan_leaves_no_gap(tenure in tenure(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
+        check(tenure, rules, &events, no_gap);
+    }
+}
