@@ -1,8 +1,15 @@
 //! Access follows the on-call schedule.
 
+pub mod apply;
+pub mod cli;
 pub mod domain;
 pub mod ledger;
 pub mod net;
+pub mod progress;
+pub mod report;
 pub mod secret;
 pub mod source;
+pub mod span;
+pub mod stop;
 pub mod target;
+pub mod zone;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
-use super::rule::Span;
+use super::rule::Due;
 use super::{
     Access, Account, Current, Email, Entitlement, Grant, Note, Owned, Period, Reading, Readings, Reason, Rule, Shift,
 };
@@ -47,7 +47,7 @@ pub struct Desired {
 
 /// One shift's share of an access.
 struct Piece {
-    span: Span,
+    span: Due,
     email: Email,
     reasons: BTreeSet<Reason>,
     stands: bool,
@@ -218,7 +218,7 @@ impl<'a> Collector<'a> {
             let reasons: BTreeSet<Reason> = reasons.cloned().collect();
             let ahead = owned.grant.period.from(self.known.now);
             if let (false, Some(period)) = (reasons.is_empty(), ahead) {
-                self.keep(owned, Span { period, open: false }, reasons, true);
+                self.keep(owned, Due { period, open: false }, reasons, true);
             }
         }
     }
@@ -233,7 +233,7 @@ impl<'a> Collector<'a> {
             || (self.broken.contains(&*reason.rule) && !resolved())
     }
 
-    fn keep(&mut self, owned: &Owned, span: Span, reasons: BTreeSet<Reason>, stands: bool) {
+    fn keep(&mut self, owned: &Owned, span: Due, reasons: BTreeSet<Reason>, stands: bool) {
         let Owned { grant: Grant { access, email, period: _ }, .. } = owned;
         let piece = Piece { span, email: email.clone(), reasons, stands };
         self.pieces.entry(access.clone()).or_default().push(piece);
@@ -288,7 +288,7 @@ impl Duty<'_> {
 fn merge(access: &Access, mut pieces: Vec<Piece>) -> Vec<Wanted> {
     pieces.sort_by(|a, b| (a.span.period, &a.email, &a.reasons).cmp(&(b.span.period, &b.email, &b.reasons)));
     let mut merged: Vec<Wanted> = Vec::new();
-    for Piece { span: Span { period, open }, email, reasons, stands } in pieces {
+    for Piece { span: Due { period, open }, email, reasons, stands } in pieces {
         match merged.last_mut().filter(|last| last.grant.period.touches(&period)) {
             Some(last) => {
                 let end = last.grant.period.end();

@@ -31,7 +31,7 @@ pub struct Rule {
 
 /// When a rule gives access for a shift.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
+pub(super) struct Due {
     pub period: Period,
     /// Has no end of its own: it is renewed for as long as the shift goes on.
     pub open: bool,
@@ -55,7 +55,7 @@ impl Rule {
         end: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
         window: Period,
-    ) -> Option<Span> {
+    ) -> Option<Due> {
         let known = match (start, end, self.duration) {
             (Some(start), _, Some(duration)) => Some((start, start.checked_add_signed(duration)?)),
             (start, Some(end), None) => Some((start.unwrap_or(DateTime::<Utc>::MIN_UTC), end)),
@@ -77,7 +77,7 @@ impl Rule {
         if span.start() >= window.end() {
             return None;
         }
-        Some(Span { period: span.whole_seconds().from(now)?, open })
+        Some(Due { period: span.whole_seconds().from(now)?, open })
     }
 }
 
@@ -110,7 +110,7 @@ mod tests {
         let window = Period::new(at(100), at(1100)).expect("not empty");
         let minutes = |instant: DateTime<Utc>| (instant - DateTime::UNIX_EPOCH).num_minutes();
         rule.span(start.map(at), end.map(at), at(100), window)
-            .map(|Span { period, open }| (minutes(period.start()), minutes(period.end()), open))
+            .map(|Due { period, open }| (minutes(period.start()), minutes(period.end()), open))
     }
 
     #[test]

@@ -1,0 +1,245 @@
+//! A plan carried out: calls in the plan's order, many at a time, the ledger kept in step.
+//!
+//! One failure stops nobody else. A call whose outcome is not known leaves its intent in the ledger, and the next run
+//! settles it against what the target shows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
+use futures_util::stream::{self, StreamExt as _};
+
+use crate::domain::{Access, Change, Grant, GrantId, Owned, Plan, Reason};
+use crate::ledger::{Entry, Ledger};
+use crate::net::CONCURRENCY;
+use crate::progress::Progress;
+use crate::stop::Stop;
+use crate::target::{Occupied, Restored, Target};
+
+/// Outcomes written to the ledger in one transaction at most; those that are ready together go together.
+const BATCH: usize = 256;
+
+/// What became of one change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// The target has no room for it before its time; the next run tries again.
+    Deferred(String),
+    /// It was not begun.
+    Skipped(String),
+    Failed(String),
+}
+
+/// Everything that applying needs beside the plan.
+pub struct Hands<'a> {
+    pub name: &'a str,
+    pub target: &'a dyn Target,
+    pub ledger: &'a Mutex<Box<dyn Ledger>>,
+    pub stop: &'a Stop,
+    pub progress: &'a Progress,
+    pub now: DateTime<Utc>,
+}
+
+/// One call, and what the ledger has to learn of it.
+struct Call<'a> {
+    at: usize,
+    change: &'a Change,
+    /// The intent's entry, for what gives.
+    entry: Option<i64>,
+}
+
+impl Hands<'_> {
+    /// Carries out `plan` on a target that owns `owned`; one outcome for each change, in the plan's order.
+    ///
+    /// The error beside them says that the ledger cannot be written: nothing more is begun then.
+    pub async fn apply(&self, plan: &Plan, owned: &[Owned]) -> (Vec<Outcome>, Result<()>) {
+        let skipped = Outcome::Skipped("the ledger cannot be written".into());
+        let mut outcomes = vec![skipped; plan.changes.len()];
+        let written = self.phases(plan, owned, &mut outcomes).await;
+        (outcomes, written)
+    }
+
+    async fn phases(&self, plan: &Plan, owned: &[Owned], outcomes: &mut [Outcome]) -> Result<()> {
+        let bookkeeping: Vec<Entry> = plan.changes.iter().filter_map(bookkeeping).collect();
+        if !bookkeeping.is_empty() {
+            self.ledger().record(&bookkeeping, self.now).context("nothing was changed on the target")?;
+        }
+        let calls = plan.changes.iter().filter(|change| !change.is_bookkeeping()).count();
+        let stage = (calls > 0).then(|| self.progress.bar(format!("Granting on {}", self.name), calls));
+        let mut phase: Vec<(usize, &Change)> = Vec::new();
+        for (at, change) in plan.changes.iter().enumerate() {
+            if change.is_bookkeeping() {
+                outcomes[at] = Outcome::Done;
+                continue;
+            }
+            if phase.last().is_some_and(|(_, last)| std::mem::discriminant(*last) != std::mem::discriminant(change)) {
+                self.phase(&std::mem::take(&mut phase), owned, outcomes, || step(&stage)).await?;
+            }
+            phase.push((at, change));
+        }
+        self.phase(&phase, owned, outcomes, || step(&stage)).await
+    }
+
+    /// Changes of one kind, side by side; those of one access one after the other.
+    async fn phase(
+        &self,
+        changes: &[(usize, &Change)],
+        owned: &[Owned],
+        outcomes: &mut [Outcome],
+        step: impl Fn(),
+    ) -> Result<()> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        if let Some(reason) = self.stop.reason() {
+            for (at, _) in changes {
+                outcomes[*at] = Outcome::Skipped(reason.into());
+            }
+            return Ok(());
+        }
+        let calls = self.intend(changes)?;
+        let mut chains: BTreeMap<&Access, Vec<Call>> = BTreeMap::new();
+        for call in calls {
+            chains.entry(&call.change.grant().access).or_default().push(call);
+        }
+        let running = stream::iter(chains.into_values()).map(|chain| self.chain(chain, owned, &step));
+        let mut done = running.buffer_unordered(CONCURRENCY).ready_chunks(BATCH);
+        while let Some(finished) = done.next().await {
+            let mut entries = Vec::new();
+            for (at, outcome, learnt) in finished.into_iter().flatten() {
+                outcomes[at] = outcome;
+                entries.extend(learnt);
+            }
+            if !entries.is_empty() {
+                self.ledger().record(&entries, self.now).context(
+                    "what was just done is not written down; the next run finds it by what the target shows",
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down what is about to be given.
+    fn intend<'c>(&self, changes: &[(usize, &'c Change)]) -> Result<Vec<Call<'c>>> {
+        let giving: Vec<(Grant, BTreeSet<Reason>)> = changes
+            .iter()
+            .filter_map(|(_, change)| gives(change))
+            .map(|(grant, reasons)| (grant.clone(), reasons.clone()))
+            .collect();
+        let entries = if giving.is_empty() {
+            Vec::new()
+        } else {
+            self.ledger()
+                .intend(self.name, &giving, self.now)
+                .context("nothing was given, because it could not be written down first")?
+        };
+        let mut entries = entries.into_iter();
+        let call = |(at, change): &(usize, &'c Change)| Call {
+            at: *at,
+            change,
+            entry: gives(change).and_then(|_| entries.next()),
+        };
+        Ok(changes.iter().map(call).collect())
+    }
+
+    async fn chain(
+        &self,
+        calls: Vec<Call<'_>>,
+        owned: &[Owned],
+        step: &impl Fn(),
+    ) -> Vec<(usize, Outcome, Vec<Entry>)> {
+        let mut results = Vec::with_capacity(calls.len());
+        for call in calls {
+            let (outcome, learnt) = match self.stop.reason() {
+                Some(reason) => {
+                    let never = call.entry.map(|entry| Entry::Forget { entry });
+                    (Outcome::Skipped(reason.into()), never.into_iter().collect())
+                }
+                None => self.call(&call, owned).await,
+            };
+            step();
+            results.push((call.at, outcome, learnt));
+        }
+        results
+    }
+
+    async fn call(&self, call: &Call<'_>, owned: &[Owned]) -> (Outcome, Vec<Entry>) {
+        match (call.change, call.entry) {
+            (Change::Expire { owned } | Change::Revoke { owned }, _) => match self.target.revoke(owned).await {
+                Ok(()) => (Outcome::Done, vec![Entry::Forget { entry: owned.entry }]),
+                Err(error) => (Outcome::Failed(format!("{error:#}")), Vec::new()),
+            },
+            (Change::Create { grant, .. }, Some(entry)) => match self.target.grant(grant).await {
+                Ok(id) => (Outcome::Done, vec![Entry::Confirm { entry, id }]),
+                Err(error) if error.is::<Occupied>() => self.make_room(grant, entry, owned, &error).await,
+                Err(error) => (Outcome::Failed(format!("{error:#}")), Vec::new()),
+            },
+            (Change::Amend { owned, to, .. }, Some(entry)) => {
+                let answer = self.target.amend(owned, to).await;
+                amended(answer, owned, entry)
+            }
+            (change, _) => unreachable!("{change:?} is no call, or has no intent"),
+        }
+    }
+
+    /// The target keeps one grant for one access. What lies ahead waits; what is due now takes the place of what of ours
+    /// lies ahead, which comes again with a later run.
+    async fn make_room(
+        &self,
+        grant: &Grant,
+        entry: i64,
+        owned: &[Owned],
+        why: &anyhow::Error,
+    ) -> (Outcome, Vec<Entry>) {
+        if grant.period.start() > self.now {
+            return (Outcome::Deferred(format!("{why:#}")), vec![Entry::Forget { entry }]);
+        }
+        let ahead = |owned: &&Owned| {
+            owned.grant.access == grant.access && owned.id.is_some() && owned.grant.period.start() > self.now
+        };
+        match owned.iter().find(ahead) {
+            Some(later) => amended(self.target.amend(later, grant).await, later, entry),
+            None => (Outcome::Failed(format!("{why:#}")), vec![Entry::Forget { entry }]),
+        }
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Box<dyn Ledger>> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn amended(answer: Result<GrantId>, from: &Owned, entry: i64) -> (Outcome, Vec<Entry>) {
+    match answer {
+        Ok(id) => (Outcome::Done, vec![Entry::Forget { entry: from.entry }, Entry::Confirm { entry, id }]),
+        Err(error) => {
+            let restored = error.downcast_ref::<Restored>().map(|restored| restored.id.clone());
+            let learnt = restored.map(|id| vec![Entry::Confirm { entry: from.entry, id }, Entry::Forget { entry }]);
+            (Outcome::Failed(format!("{error:#}")), learnt.unwrap_or_default())
+        }
+    }
+}
+
+fn step(stage: &Option<crate::progress::Stage>) {
+    if let Some(stage) = stage {
+        stage.step();
+    }
+}
+
+fn gives(change: &Change) -> Option<(&Grant, &BTreeSet<Reason>)> {
+    match change {
+        Change::Create { grant, reasons } | Change::Amend { to: grant, reasons, .. } => Some((grant, reasons)),
+        _ => None,
+    }
+}
+
+fn bookkeeping(change: &Change) -> Option<Entry> {
+    match change {
+        Change::Forget { owned } => Some(Entry::Forget { entry: owned.entry }),
+        Change::Confirm { owned, id } => Some(Entry::Confirm { entry: owned.entry, id: id.clone() }),
+        Change::Retime { owned, period, reasons } => {
+            Some(Entry::Retime { entry: owned.entry, period: *period, reasons: reasons.clone() })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,127 @@
+//! A change as it is reported.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Span;
+use crate::apply::Outcome;
+use crate::domain::{Change, Owned, Period, Reason};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Ledger only: an earlier run's call turned out to have been carried out.
+    Confirm,
+    /// Ledger only: it has ended, is gone, or was never given.
+    Forget,
+    /// Ledger only: for another period, or for other reasons.
+    Retime,
+    /// Taken back after its own end.
+    Expire,
+    Create,
+    Amend,
+    /// Taken back before its end.
+    Revoke,
+}
+
+impl Action {
+    pub fn is_bookkeeping(self) -> bool {
+        matches!(self, Self::Confirm | Self::Forget | Self::Retime)
+    }
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    Planned,
+    Done,
+    Deferred,
+    Skipped,
+    Failed,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct ChangeReport {
+    pub action: Action,
+    /// The target's own id of the account.
+    pub account: String,
+    pub email: String,
+    /// As rules spell it.
+    pub entitlement: String,
+    /// The target's own id of the entitlement.
+    pub entitlement_id: String,
+    pub from: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+    /// What it was before, for what is moved.
+    pub was: Option<Span>,
+    pub reasons: Vec<ReasonReport>,
+    pub outcome: State,
+    /// Why it was not done.
+    pub error: Option<String>,
+}
+
+/// A shift and the rule that gives access for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReasonReport {
+    pub rule: String,
+    pub source: String,
+    pub schedule: String,
+    pub schedule_id: String,
+    pub person: String,
+    pub shift: Span,
+}
+
+impl From<&Reason> for ReasonReport {
+    fn from(reason: &Reason) -> Self {
+        let Reason { rule, source, schedule, person: _, name, start, end } = reason;
+        Self {
+            rule: rule.clone(),
+            source: source.clone(),
+            schedule: schedule.name.clone(),
+            schedule_id: schedule.id.clone(),
+            person: name.clone(),
+            shift: Span { from: *start, until: *end },
+        }
+    }
+}
+
+impl ChangeReport {
+    pub fn new(change: &Change, outcome: Option<&Outcome>) -> Self {
+        let (action, period, was) = match change {
+            Change::Confirm { owned, .. } => (Action::Confirm, owned.grant.period, None),
+            Change::Forget { owned } => (Action::Forget, owned.grant.period, None),
+            Change::Retime { owned, period, .. } => (Action::Retime, *period, Some(owned)),
+            Change::Expire { owned } => (Action::Expire, owned.grant.period, None),
+            Change::Create { grant, .. } => (Action::Create, grant.period, None),
+            Change::Amend { owned, to, .. } => (Action::Amend, to.period, Some(owned)),
+            Change::Revoke { owned } => (Action::Revoke, owned.grant.period, None),
+        };
+        let (outcome, error) = match outcome {
+            None => (State::Planned, None),
+            Some(Outcome::Done) => (State::Done, None),
+            Some(Outcome::Deferred(why)) => (State::Deferred, Some(why.clone())),
+            Some(Outcome::Skipped(why)) => (State::Skipped, Some(why.clone())),
+            Some(Outcome::Failed(why)) => (State::Failed, Some(why.clone())),
+        };
+        let grant = change.grant();
+        Self {
+            action,
+            account: grant.access.account.0.clone(),
+            email: grant.email.as_str().to_owned(),
+            entitlement: grant.access.entitlement.name.clone(),
+            entitlement_id: grant.access.entitlement.id.clone(),
+            from: period.start(),
+            until: period.end(),
+            was: was.map(|owned: &Owned| span(owned.grant.period)),
+            reasons: change.reasons().iter().map(ReasonReport::from).collect(),
+            outcome,
+            error,
+        }
+    }
+}
+
+pub fn span(period: Period) -> Span {
+    Span { from: Some(period.start()), until: Some(period.end()) }
+}

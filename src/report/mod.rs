@@ -1,0 +1,145 @@
+//! What happened, for people and for programs: the only place that prints.
+
+mod change;
+mod json;
+mod listing;
+mod note;
+mod shown;
+mod text;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+pub use change::{Action, ChangeReport, ReasonReport, State};
+pub use json::{json, schema};
+pub use listing::{OwnedReport, Owning, Roster, ShiftReport, grants_text, shifts_text};
+pub use note::NoteReport;
+pub use shown::shown;
+pub use text::{Style, text};
+
+/// The layout of the JSON report. It grows without a new number; a number changes when something is renamed or taken away.
+pub const VERSION: u32 = 1;
+
+/// One run, whole.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Report {
+    /// The layout of this report.
+    pub version: u32,
+    pub run: RunReport,
+    /// Only planned; nothing was changed.
+    pub dry_run: bool,
+    /// The look-ahead.
+    pub window: Span,
+    pub sources: BTreeMap<String, SourceReport>,
+    pub targets: BTreeMap<String, TargetReport>,
+    /// Why the plan was not carried out; `--force` lifts it once.
+    pub refused: Vec<String>,
+    pub counts: Counts,
+    pub requests: Requests,
+    /// SHA-256 of the plan: the same inputs give the same digest.
+    pub digest: String,
+    pub exit_code: u8,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct RunReport {
+    pub id: String,
+    pub at: DateTime<Utc>,
+}
+
+/// A span of time; `null` where it has no such bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct Span {
+    pub from: Option<DateTime<Utc>>,
+    pub until: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SourceReport {
+    /// Shifts that were read.
+    pub shifts: usize,
+    /// What could not be read, and why; what rests on it stands.
+    pub errors: Vec<String>,
+    pub remarks: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct TargetReport {
+    /// Why nothing could be done here.
+    pub error: Option<String>,
+    pub changes: Vec<ChangeReport>,
+    pub notes: Vec<NoteReport>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Counts {
+    pub created: usize,
+    pub amended: usize,
+    pub revoked: usize,
+    /// Taken back after their own end.
+    pub expired: usize,
+    pub deferred: usize,
+    pub failed: usize,
+    pub skipped: usize,
+    /// People, entitlements, sources and targets that could not be served.
+    pub unserved: usize,
+}
+
+/// Requests sent, attempts that failed included.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Requests {
+    pub sources: BTreeMap<String, u64>,
+    pub targets: BTreeMap<String, u64>,
+}
+
+impl Report {
+    /// The changes that touch a target, with its name.
+    pub fn changes(&self) -> impl Iterator<Item = (&str, &ChangeReport)> {
+        let all =
+            self.targets.iter().flat_map(|(name, target)| target.changes.iter().map(move |change| (&**name, change)));
+        all.filter(|(_, change)| !change.action.is_bookkeeping())
+    }
+
+    /// Counts what happened; in a dry run, what would.
+    pub fn count(&mut self) {
+        let mut counts = Counts::default();
+        for (_, change) in self.changes() {
+            match (change.outcome, change.action) {
+                (State::Failed, _) => counts.failed += 1,
+                (State::Deferred, _) => counts.deferred += 1,
+                (State::Skipped, _) => counts.skipped += 1,
+                (State::Done | State::Planned, Action::Create) => counts.created += 1,
+                (State::Done | State::Planned, Action::Amend) => counts.amended += 1,
+                (State::Done | State::Planned, Action::Revoke) => counts.revoked += 1,
+                (State::Done | State::Planned, Action::Expire) => counts.expired += 1,
+                (State::Done | State::Planned, Action::Confirm | Action::Forget | Action::Retime) => {}
+            }
+        }
+        let notes = self.targets.values().flat_map(|target| &target.notes).filter(|note| note.failure).count();
+        let errors = self.sources.values().map(|source| source.errors.len()).sum::<usize>();
+        let down = self.targets.values().filter(|target| target.error.is_some()).count();
+        counts.unserved = notes + errors + down;
+        self.counts = counts;
+    }
+}
+
+/// Prints to standard output. A reader that has gone away is no error: it has seen all that it wanted.
+pub fn print(text: &str) -> io::Result<()> {
+    quietly(io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().lock().flush()))
+}
+
+/// Prints a line to standard error, where everything goes that is not the report.
+pub fn complain(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "oncall-sync: {line}");
+}
+
+fn quietly(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,53 @@
+//! Foreign text made harmless: names come from other systems, and a terminal obeys what it is sent.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// A name longer than this is cut: a table stays a table.
+const LONGEST: usize = 80;
+
+/// `text` with control characters and marks that turn the writing direction written out, and cut where it is endless.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    let harmless = text.chars().take(LONGEST + 1).all(|c| !is_harmful(c));
+    let long = text.chars().nth(LONGEST).is_some();
+    if harmless && !long {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(LONGEST);
+    for c in text.chars().take(LONGEST) {
+        if is_harmful(c) {
+            let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    if long {
+        out.push('…');
+    }
+    Cow::Owned(out)
+}
+
+fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_names_stay_as_they_are() {
+        assert_eq!(shown("Zoë Ångström <zoe@example.com>"), "Zoë Ångström <zoe@example.com>");
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_written_out() {
+        assert_eq!(shown("a\u{1b}[31mb\nc\u{202e}d\0"), "a\\u{1b}[31mb\\u{a}c\\u{202e}d\\u{0}");
+    }
+
+    #[test]
+    fn an_endless_name_is_cut() {
+        assert_eq!(shown(&"x".repeat(1 << 20)).chars().count(), LONGEST + 1);
+    }
+}

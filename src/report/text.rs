@@ -1,0 +1,186 @@
+//! The report for people: a table read at a glance, then what was left undone, then one line that sums it up.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Utc};
+use comfy_table::{Table, presets};
+
+use super::{Action, ChangeReport, Report, Span, State, TargetReport, shown};
+use crate::zone::Zone;
+
+/// Notes of one harmless kind that are listed one by one; more than these are counted.
+const LISTED: usize = 5;
+
+/// How a report is told.
+#[derive(Debug)]
+pub struct Style<'a> {
+    pub zone: &'a Zone,
+    /// Only what changed or failed.
+    pub quiet: bool,
+    /// Also what touched nothing but the ledger, and every note.
+    pub verbose: bool,
+}
+
+/// The whole report. Empty where nothing changed or failed and it is to be quiet.
+pub fn text(report: &Report, style: &Style) -> String {
+    let mut out = String::new();
+    for (name, source) in &report.sources {
+        for error in &source.errors {
+            let _ = writeln!(out, "! source {}: {error}", shown(name));
+        }
+        for remark in source.remarks.iter().filter(|_| !style.quiet) {
+            let _ = writeln!(out, "  source {}: {remark}", shown(name));
+        }
+    }
+    for (name, target) in &report.targets {
+        section(&mut out, name, target, report, style);
+    }
+    for refusal in &report.refused {
+        let _ = writeln!(out, "! refused: {refusal}");
+    }
+    if !report.refused.is_empty() {
+        let _ = writeln!(
+            out,
+            "Nothing was changed. Look at the plan above, and lift the limits once with --force if it is right."
+        );
+    }
+    if !style.quiet || !out.is_empty() {
+        let _ = writeln!(out, "{}", summary(report));
+    }
+    out
+}
+
+fn section(out: &mut String, name: &str, target: &TargetReport, report: &Report, style: &Style) {
+    let told = |change: &&ChangeReport| style.verbose || !change.action.is_bookkeeping();
+    let changes: Vec<&ChangeReport> = target.changes.iter().filter(told).collect();
+    if let Some(error) = &target.error {
+        let _ = writeln!(out, "! target {}: {error}", shown(name));
+    }
+    if !changes.is_empty() {
+        let _ = writeln!(out, "{} (times in {})", shown(name), style.zone);
+        let _ = writeln!(out, "{}\n", table(&changes, report.run.at, style.zone));
+    }
+    let failed =
+        changes.iter().filter(|change| matches!(change.outcome, State::Failed | State::Skipped | State::Deferred));
+    for change in failed {
+        let (email, entitlement) = (shown(&change.email), shown(&change.entitlement));
+        let why = change.error.as_deref().unwrap_or_default();
+        let (mark, what) = match change.outcome {
+            State::Deferred => (' ', "waits"),
+            State::Skipped => ('!', "not begun"),
+            _ => ('!', "failed"),
+        };
+        let _ = writeln!(out, "{mark} {} of {entitlement} for {email} {what}: {why}", verb(change.action));
+    }
+    notes(out, target, style);
+}
+
+fn notes(out: &mut String, target: &TargetReport, style: &Style) {
+    for note in target.notes.iter().filter(|note| note.failure) {
+        let _ = writeln!(out, "! {}", note.text);
+    }
+    if style.quiet {
+        return;
+    }
+    let kinds: BTreeSet<&str> = target.notes.iter().filter(|note| !note.failure).map(|note| note.kind).collect();
+    for kind in kinds {
+        let same: Vec<_> = target.notes.iter().filter(|note| note.kind == kind && !note.failure).collect();
+        let listed = if style.verbose { same.len() } else { LISTED };
+        for note in same.iter().take(listed) {
+            let _ = writeln!(out, "  {}", note.text);
+        }
+        if same.len() > listed {
+            let _ = writeln!(out, "  … and {} more like it (-v lists them)", same.len() - listed);
+        }
+    }
+}
+
+fn table(changes: &[&ChangeReport], now: DateTime<Utc>, zone: &Zone) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(["", "who", "what", "from", "until", "why"]);
+    for change in changes {
+        table.add_row([
+            mark(change, now).to_owned(),
+            shown(&change.email).into_owned(),
+            shown(&change.entitlement).into_owned(),
+            from(change, now, zone),
+            until(change, zone),
+            why(change),
+        ]);
+    }
+    table
+}
+
+/// What starts now, what is dated, what is moved, what is taken back.
+fn mark(change: &ChangeReport, now: DateTime<Utc>) -> &'static str {
+    match (change.outcome, change.action) {
+        (State::Failed | State::Skipped, _) => "!",
+        (State::Deferred, _) => "…",
+        (_, Action::Create) if change.from <= now => "+ now",
+        (_, Action::Create) => "+",
+        (_, Action::Amend) => "~",
+        (_, Action::Expire) => "- ended",
+        (_, Action::Revoke) => "-",
+        (_, Action::Confirm) => "= found",
+        (_, Action::Forget) => "= gone",
+        (_, Action::Retime) => "= kept",
+    }
+}
+
+fn from(change: &ChangeReport, now: DateTime<Utc>, zone: &Zone) -> String {
+    let told = |instant: DateTime<Utc>| if instant <= now { "now".to_owned() } else { zone.format(instant) };
+    match (change.action, change.was) {
+        (Action::Amend, Some(Span { from: Some(was), .. })) if told(was) != told(change.from) => {
+            format!("{} (was {})", told(change.from), told(was))
+        }
+        (Action::Create | Action::Amend, _) => told(change.from),
+        _ => zone.format(change.from),
+    }
+}
+
+fn until(change: &ChangeReport, zone: &Zone) -> String {
+    let until = zone.format(change.until);
+    match change.was {
+        Some(Span { until: Some(was), .. }) if was != change.until => format!("{until} (was {})", zone.format(was)),
+        _ => until,
+    }
+}
+
+/// The rules and schedules it rests on.
+fn why(change: &ChangeReport) -> String {
+    let reasons = change.reasons.iter().map(|reason| format!("{}: {}", shown(&reason.rule), shown(&reason.schedule)));
+    let reasons: BTreeSet<String> = reasons.collect();
+    reasons.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+fn verb(action: Action) -> &'static str {
+    match action {
+        Action::Create => "giving",
+        Action::Amend => "moving",
+        Action::Revoke | Action::Expire => "taking back",
+        Action::Confirm | Action::Forget | Action::Retime => "writing down",
+    }
+}
+
+fn summary(report: &Report) -> String {
+    let counts = &report.counts;
+    let parts = [
+        (counts.created, "to give", "given"),
+        (counts.amended, "to move", "moved"),
+        (counts.revoked + counts.expired, "to take back", "taken back"),
+        (counts.deferred, "to wait", "waiting"),
+        (counts.skipped, "not to begin", "not begun"),
+        (counts.failed, "failing", "failed"),
+        (counts.unserved, "not served", "not served"),
+    ];
+    let planned = report.dry_run || !report.refused.is_empty();
+    let told = parts.iter().filter(|(count, ..)| *count > 0);
+    let told: Vec<String> =
+        told.map(|(count, plan, done)| format!("{count} {}", if planned { plan } else { done })).collect();
+    match (told.is_empty(), planned) {
+        (true, _) => "Nothing to do: all is as desired.".into(),
+        (false, true) => format!("Plan: {}.", told.join(", ")),
+        (false, false) => format!("Done: {}.", told.join(", ")),
+    }
+}
