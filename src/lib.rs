@@ -6,3 +6,4 @@ pub mod net;
 pub mod secret;
 pub mod source;
 pub mod target;
+pub mod zone;
