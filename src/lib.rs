@@ -1,5 +1,6 @@
 //! Access follows the on-call schedule.
 
+pub mod config;
 pub mod domain;
 pub mod ledger;
 pub mod net;

@@ -327,8 +327,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_failed_command_shows_its_complaint_and_never_its_output() {
-        let failed =
-            from_command(&sh("echo hunter2secret; echo 'vault is sealed' >&2; echo more >&2; exit 3"), COMMAND_TIMEOUT);
+        let script = sh("echo hunter2secret; echo 'vault is sealed' >&2; echo more >&2; exit 3");
+        let failed = from_command(&script, COMMAND_TIMEOUT);
         assert_eq!(
             refusal(failed.await),
             "the command 'sh' that prints a secret failed (exit status: 3): vault is sealed"
