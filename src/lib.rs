@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod ledger;
 pub mod net;

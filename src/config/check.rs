@@ -1,0 +1,120 @@
+//! The keys at the top of the file, `[aliases]` and `[limits]`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::fault::{Findings, near};
+use super::platform::keys_of;
+use super::table::Table;
+use super::{LimitsConfig, default_timezone, environment};
+use crate::domain::Email;
+use crate::span::Span;
+
+/// A quarter: rotas further ahead are guesses, and reading them costs requests on every run.
+pub(super) const LONGEST_WINDOW: Span = Span::from_secs(90 * 86_400);
+
+/// A run of a day is a run that hangs.
+pub(super) const LONGEST_DEADLINE: Span = Span::from_secs(86_400);
+
+/// A length of time that has to be more than zero and at most `longest`.
+pub(super) fn span(table: &Table, key: &str, default: Span, longest: Span, found: &mut Findings) -> Span {
+    let Some(span) = table.get::<Span>(key, found) else { return default };
+    if span.is_zero() || span > longest {
+        found.add(&table.at(key), format!("`{key}` has to be more than zero and at most {longest}, not {span}"));
+    }
+    span
+}
+
+pub(super) fn timezone(root: &Table, found: &mut Findings) -> String {
+    let Some(zone) = root.get::<String>("timezone", found) else { return default_timezone() };
+    if let Err(sentence) = check_zone(&zone) {
+        found.add(&root.at("timezone"), format!("`timezone`: {sentence}"));
+    }
+    zone
+}
+
+/// Whether `name` is an IANA zone; the error is a sentence with a near match.
+pub fn check_zone(name: &str) -> Result<(), String> {
+    match name.parse::<chrono_tz::Tz>() {
+        Ok(_) => Ok(()),
+        Err(_) => {
+            let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+            Err(format!("there is no time zone '{name}'{}", near(name, known)))
+        }
+    }
+}
+
+/// Where the ledger is; `None` where that is unknown, which is then among `found`.
+pub(super) fn ledger(root: &Table, folder: &Path, found: &mut Findings) -> Option<PathBuf> {
+    if !root.has("ledger") {
+        let default = environment::default_ledger(environment::variable);
+        if default.is_none() {
+            found.add_whole("`ledger` has to be set, because neither XDG_STATE_HOME nor HOME is");
+        }
+        return default;
+    }
+    // Its own name stands in for a faulty one, so that the rest of the file is checked as well.
+    let ledger = root.get::<String>("ledger", found).unwrap_or_else(|| "ledger".into());
+    let refusal = if ledger.starts_with("postgres://") || ledger.starts_with("postgresql://") {
+        Some("`ledger`: PostgreSQL is not yet supported; give the path of a file")
+    } else if ledger.trim().is_empty() || ledger.contains("://") {
+        Some("`ledger` takes the path of a file")
+    } else {
+        None
+    };
+    if let Some(refusal) = refusal {
+        found.add(&root.at("ledger"), refusal);
+    }
+    Some(folder.join(ledger))
+}
+
+pub(super) fn aliases(root: &Table, found: &mut Findings) -> BTreeMap<Email, Email> {
+    let mut aliases = BTreeMap::new();
+    let Some(table) = root.table("aliases", "[aliases]", found) else { return aliases };
+    for (from, at, _) in table.iter() {
+        let Some(to) = table.get::<String>(from, found) else { continue };
+        for address in [from, &to].into_iter().filter(|address| !is_address(address)) {
+            found.add(&at, format!("'{address}' in [aliases] is no e-mail address"));
+        }
+        let (from, to) = (Email::new(from), Email::new(&to));
+        if aliases.insert(from.clone(), to).is_some() {
+            found.add(&at, format!("'{from}' is twice in [aliases]; upper and lower case make no difference"));
+        }
+    }
+    aliases
+}
+
+fn is_address(text: &str) -> bool {
+    let text = text.trim();
+    let parts = text.split_once('@');
+    parts.is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'))
+        && !text.contains(char::is_whitespace)
+}
+
+pub(super) fn limits(root: &Table, found: &mut Findings) -> LimitsConfig {
+    let default = LimitsConfig::default();
+    let Some(table) = root.table("limits", "[limits]", found) else { return default };
+    table.refuse_unknown(&keys_of::<LimitsConfig>(), found);
+    let percent: Option<i64> = table.get("max_revoke_percent", found);
+    let max_revoke_percent = match percent.map(|percent| (percent, u8::try_from(percent))) {
+        None => default.max_revoke_percent,
+        Some((_, Ok(percent))) if percent <= 100 => percent,
+        Some((percent, _)) => {
+            found.add(
+                &table.at("max_revoke_percent"),
+                format!("`max_revoke_percent` has to be from 0 to 100, not {percent}"),
+            );
+            default.max_revoke_percent
+        }
+    };
+    let changes: Option<i64> = table.get("max_changes", found);
+    let max_changes = match changes.map(|changes| (changes, usize::try_from(changes))) {
+        None => default.max_changes,
+        Some((_, Ok(changes))) => changes,
+        Some((changes, Err(_))) => {
+            found.add(&table.at("max_changes"), format!("`max_changes` has to be 0 or more, not {changes}"));
+            default.max_changes
+        }
+    };
+    LimitsConfig { max_changes, max_revoke_percent }
+}

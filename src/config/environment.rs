@@ -1,0 +1,159 @@
+//! A config without a file, and where a file is looked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::fault::{listed, near};
+use super::{Config, DEFAULT_DEADLINE, DEFAULT_WINDOW, LimitsConfig, RuleConfig, default_timezone, digest};
+use crate::span::Span;
+
+/// Where variables come from: the process, or a test's own.
+type Variables<'v> = &'v dyn Fn(&str) -> Option<OsString>;
+
+/// A variable of this process; an empty one counts as unset.
+pub(super) fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+impl Config {
+    /// The config file: `explicit`, `$ONCALL_SYNC_CONFIG`, then the usual places; `None` where there is none.
+    ///
+    /// A file that was asked for and does not exist is an error.
+    pub fn find(explicit: Option<&Path>) -> Result<Option<PathBuf>> {
+        find(explicit, Path::new(""), &variable)
+    }
+
+    /// PagerDuty and strongDM with their credentials from the environment, and no rule yet.
+    ///
+    /// `PAGERDUTY_API_URL` and `SDM_API_HOST` move the addresses.
+    pub fn from_environment() -> Result<Self> {
+        from_environment(&variable)
+    }
+
+    /// Adds the rule of `--schedule X --grant TARGET=ENTITLEMENT`.
+    pub fn add_rule(&mut self, schedules: &[String], grants: &[(String, String)]) -> Result<()> {
+        let schedules: BTreeSet<&String> = schedules.iter().collect();
+        ensure!(!schedules.is_empty(), "a `--grant` needs a `--schedule` whose shifts it follows");
+        ensure!(!grants.is_empty(), "nothing to give: name at least one `--grant TARGET=ENTITLEMENT`");
+        ensure!(schedules.iter().all(|name| !name.trim().is_empty()), "a `--schedule` is empty");
+        let mut grant: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (target, entitlement) in grants {
+            if !self.targets.contains_key(target) {
+                let hint = near(target, self.targets.keys().map(String::as_str));
+                bail!("`--grant {target}={entitlement}` names an unknown target{hint}");
+            }
+            ensure!(!entitlement.trim().is_empty(), "`--grant {target}=` names no entitlement");
+            let entitlements = grant.entry(target.clone()).or_default();
+            if !entitlements.contains(entitlement) {
+                entitlements.push(entitlement.clone());
+            }
+        }
+        let schedules: Vec<String> = schedules.into_iter().cloned().collect();
+        let source = self.only_source()?;
+        let name = format!("--schedule {}", schedules.join(","));
+        self.rules.push(RuleConfig {
+            name,
+            source,
+            schedules,
+            levels: None,
+            early: Span::default(),
+            late: Span::default(),
+            max_duration: None,
+            duration: None,
+            grant,
+        });
+        Ok(())
+    }
+
+    fn only_source(&self) -> Result<String> {
+        let names: Vec<&str> = self.sources.keys().map(String::as_str).collect();
+        match names.as_slice() {
+            [one] => Ok((*one).to_owned()),
+            [] => bail!("there is no source; name one in a config file (`--config`)"),
+            several => bail!(
+                "`--schedule` with `--grant` cannot tell which source is meant ({}); write a [[rule]] with its `source` into \
+                 the config file (`--config`)",
+                listed(several)
+            ),
+        }
+    }
+}
+
+fn find(explicit: Option<&Path>, here: &Path, variables: Variables) -> Result<Option<PathBuf>> {
+    let asked = match explicit {
+        Some(path) => Some((path.to_owned(), "--config")),
+        None => variables("ONCALL_SYNC_CONFIG").map(|path| (path.into(), "$ONCALL_SYNC_CONFIG")),
+    };
+    if let Some((path, by)) = asked {
+        ensure!(is_there(&here.join(&path)), "the config file {} (from {by}) does not exist", path.display());
+        return Ok(Some(path));
+    }
+    let usual = [
+        Some(here.join("oncall-sync.toml")),
+        folder("XDG_CONFIG_HOME", ".config", variables).map(|folder| folder.join("oncall-sync/config.toml")),
+        Some(PathBuf::from("/etc/oncall-sync/config.toml")),
+    ];
+    Ok(usual.into_iter().flatten().find(|path| is_there(path)))
+}
+
+/// Whether there is anything, even what cannot be read: that is said when it is loaded, and not passed over.
+fn is_there(path: &Path) -> bool {
+    !path.metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
+/// A folder of the XDG base directory specification, which says that a relative path is to be ignored.
+fn folder(variable: &str, below_home: &str, variables: Variables) -> Option<PathBuf> {
+    let own = variables(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    own.or_else(|| variables("HOME").map(|home| PathBuf::from(home).join(below_home)))
+}
+
+/// The ledger's usual place; `None` where the environment names no home.
+pub(super) fn default_ledger(variables: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    folder("XDG_STATE_HOME", ".local/state", &variables).map(|folder| folder.join("oncall-sync/ledger.db"))
+}
+
+fn from_environment(variables: Variables) -> Result<Config> {
+    let text = |name: &str| match variables(name).map(OsString::into_string) {
+        None => Ok(None),
+        Some(Ok(value)) => Ok(Some(value)),
+        Some(Err(_)) => bail!("the environment variable {name} holds bytes that are not UTF-8"),
+    };
+    let mut source = json!({ "kind": "pagerduty", "api_key": { "env": "PAGERDUTY_API_KEY" } });
+    if let Some(url) = text("PAGERDUTY_API_URL")? {
+        source["base_url"] = url.into();
+    }
+    let mut target = json!({
+        "kind": "strongdm",
+        "access_key": { "env": "SDM_API_ACCESS_KEY" },
+        "secret_key": { "env": "SDM_API_SECRET_KEY" },
+    });
+    if let Some(host) = text("SDM_API_HOST")? {
+        target["host"] = host.into();
+    }
+    let digest = digest(format!("{source}\n{target}").as_bytes());
+    Ok(Config {
+        window: DEFAULT_WINDOW,
+        deadline: DEFAULT_DEADLINE,
+        timezone: default_timezone(),
+        ledger: default_ledger(variables).context(
+            "no place for the ledger: set HOME or XDG_STATE_HOME, or `ledger` in a config file (`--config`)",
+        )?,
+        sources: BTreeMap::from([("pagerduty".into(), platform(source, "PAGERDUTY_API_URL")?)]),
+        targets: BTreeMap::from([("strongdm".into(), platform(target, "SDM_API_HOST")?)]),
+        rules: Vec::new(),
+        aliases: BTreeMap::new(),
+        limits: LimitsConfig::default(),
+        path: None,
+        digest,
+    })
+}
+
+/// Only the address comes from outside, so whatever is wrong is wrong with it.
+fn platform<T: DeserializeOwned>(value: Value, variable: &str) -> Result<T> {
+    serde_json::from_value(value).with_context(|| format!("cannot use the environment variable {variable}"))
+}

@@ -1,0 +1,107 @@
+//! What is wrong with a config file: every fault, with its line.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// All that is wrong with one config file, one sentence each, in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults {
+    path: PathBuf,
+    faults: Vec<Fault>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    /// The line in the file, from 1; `None` where it is about the file as a whole.
+    pub line: Option<usize>,
+    pub sentence: String,
+}
+
+impl Faults {
+    pub fn list(&self) -> &[Fault] {
+        &self.faults
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, Fault { line, sentence }) in self.faults.iter().enumerate() {
+            let newline = if place == 0 { "" } else { "\n" };
+            match line {
+                Some(line) => write!(f, "{newline}{}:{line}: {sentence}", self.path.display())?,
+                None => write!(f, "{newline}{}: {sentence}", self.path.display())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// Gathers faults while a file is read.
+pub(super) struct Findings<'t> {
+    text: &'t str,
+    faults: Vec<Fault>,
+}
+
+impl<'t> Findings<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        Self { text, faults: Vec::new() }
+    }
+
+    /// A fault at a place of the text, in bytes.
+    pub(super) fn add(&mut self, at: &Range<usize>, sentence: impl Into<String>) {
+        self.faults.push(Fault { line: Some(self.line(at)), sentence: sentence.into() });
+    }
+
+    /// The line of a place, from 1.
+    pub(super) fn line(&self, at: &Range<usize>) -> usize {
+        let before = &self.text.as_bytes()[..at.start.min(self.text.len())];
+        1 + before.iter().filter(|byte| **byte == b'\n').count()
+    }
+
+    /// A fault of the file as a whole.
+    pub(super) fn add_whole(&mut self, sentence: impl Into<String>) {
+        self.faults.push(Fault { line: None, sentence: sentence.into() });
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.faults.len()
+    }
+
+    pub(super) fn into_faults(mut self, path: &Path) -> Faults {
+        self.faults.sort();
+        self.faults.dedup();
+        Faults { path: path.to_owned(), faults: self.faults }
+    }
+}
+
+/// `known` in a sentence's tail: the one that `name` was probably meant to be, or all of them where they are few.
+pub(super) fn near<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+    /// Below this two words share too little for one to be a slip of the other.
+    const ALIKE: f64 = 0.8;
+    /// More than this nobody reads in an error.
+    const FEW: usize = 12;
+
+    let known: Vec<&str> = known.into_iter().collect();
+    let likeness = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
+    let best = known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    match best {
+        Some(best) if likeness(best) >= ALIKE => format!("; did you mean '{best}'?"),
+        Some(_) if known.len() <= FEW => format!("; known are {}", listed(&known)),
+        _ => String::new(),
+    }
+}
+
+/// Names in quotes, as a list in a sentence.
+pub(super) fn listed(names: &[&str]) -> String {
+    match names {
+        [] => "none".into(),
+        [one] => format!("'{one}'"),
+        [most @ .., last] => {
+            format!("{} and '{last}'", most.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
