@@ -4,7 +4,7 @@
 //! it stands for was taken back. A run that ends in between leaves an intent, which the next run settles against what
 //! the target shows. An absent ledger is empty; one that cannot be read is an error, never "empty".
 
-// mod sqlite;
+mod sqlite;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +12,8 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use crate::domain::{Grant, GrantId, Owned, Period, Reason};
+
+pub use sqlite::Sqlite;
 
 /// What the engine needs of a ledger. Each call is one transaction: all of it, or nothing.
 pub trait Ledger: Send {
@@ -35,3 +37,13 @@ pub enum Entry {
     /// It is not ours any more: taken back, ended, or never given.
     Forget { entry: i64 },
 }
+
+/// Another run holds the ledger.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Locked(pub String);
+
+/// A ledger is there and cannot be read or trusted: damaged, of a newer version, or not a ledger at all.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(pub String);

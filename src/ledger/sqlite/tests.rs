@@ -1,0 +1,318 @@
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use chrono::TimeDelta;
+use tempfile::TempDir;
+
+use super::*;
+use crate::domain::Schedule;
+
+fn at(second: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000 + second, 123_456_789).expect("in range")
+}
+
+fn grant(account: &str, entitlement: &str) -> (Grant, BTreeSet<Reason>) {
+    let access = Access {
+        account: AccountId(account.to_owned()),
+        entitlement: Entitlement { id: format!("id-{entitlement}"), name: entitlement.to_owned() },
+    };
+    let period = Period::new(at(0), at(3600)).expect("not empty");
+    let reason = Reason {
+        rule: "dba".to_owned(),
+        source: "pagerduty".to_owned(),
+        schedule: Schedule { id: "P1".to_owned(), name: "Primary \"é\"".to_owned() },
+        person: "U1".to_owned(),
+        name: account.to_owned(),
+        start: Some(at(-60)),
+        end: None,
+    };
+    (Grant { access, email: Email::new(&format!("{account}@example.com")), period }, BTreeSet::from([reason]))
+}
+
+fn folder() -> (TempDir, PathBuf) {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("ledger.db");
+    (folder, path)
+}
+
+/// A ledger that was closed with one intent in it.
+fn written() -> (TempDir, PathBuf) {
+    let (folder, path) = folder();
+    let mut ledger = Sqlite::open(&path).unwrap();
+    ledger.intend("strongdm", &[grant("alice", "prod")], at(0)).unwrap();
+    (folder, path)
+}
+
+/// Every file beside the ledger, with its bytes.
+fn contents(folder: &TempDir) -> BTreeMap<String, Vec<u8>> {
+    let file = |entry: std::io::Result<fs::DirEntry>| {
+        let entry = entry.unwrap();
+        (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())
+    };
+    fs::read_dir(folder.path()).unwrap().map(file).collect()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+fn shell(path: &Path, sql: &str) {
+    Connection::open(path).unwrap().execute_batch(sql).unwrap();
+}
+
+/// What both ways of opening say of a ledger that is there and cannot be trusted.
+fn refusal(path: &Path) -> String {
+    let error = Sqlite::open_readonly(path).err().expect("refused for reading");
+    error.downcast_ref::<Unreadable>().expect("told apart as unreadable");
+    let error = Sqlite::open(path).err().expect("refused for writing");
+    error.downcast_ref::<Unreadable>().expect("told apart as unreadable").to_string()
+}
+
+#[test]
+fn answers_what_was_written() {
+    let (_folder, path) = folder();
+    let mut ledger = Sqlite::open(&path).unwrap();
+    let both = [grant("alice", "prod"), grant("bob", "prod")];
+    let strongdm = ledger.intend("strongdm", &both, at(0)).unwrap();
+    let github = ledger.intend("github", &[grant("alice", "team")], at(0)).unwrap();
+    let period = Period::new(at(10), DateTime::<Utc>::MAX_UTC).unwrap();
+    let steps = [
+        Entry::Confirm { entry: strongdm[0], id: "g-1".into() },
+        Entry::Retime { entry: strongdm[0], period, reasons: BTreeSet::new() },
+        Entry::Forget { entry: strongdm[1] },
+    ];
+    ledger.record(&steps, at(1)).unwrap();
+    drop(ledger);
+
+    let alice = Grant { period, ..grant("alice", "prod").0 };
+    let (team, reasons) = grant("alice", "team");
+    let expected = BTreeMap::from([
+        ("github".to_owned(), vec![Owned { entry: github[0], id: None, grant: team, reasons }]),
+        (
+            "strongdm".to_owned(),
+            vec![Owned { entry: strongdm[0], id: Some("g-1".into()), grant: alice, reasons: BTreeSet::new() }],
+        ),
+    ]);
+    let owned = Sqlite::open(&path).unwrap().owned().unwrap();
+    assert_eq!(owned, expected);
+    assert_eq!(owned["github"][0].grant.access.entitlement.name, "team", "names do not count as equal by themselves");
+}
+
+#[test]
+fn never_uses_a_number_twice() {
+    let (_folder, path) = folder();
+    let mut ledger = Sqlite::open(&path).unwrap();
+    let first = ledger.intend("strongdm", &[grant("alice", "prod")], at(0)).unwrap()[0];
+    ledger.record(&[Entry::Forget { entry: first }], at(1)).unwrap();
+    assert_ne!(ledger.intend("strongdm", &[grant("alice", "prod")], at(2)).unwrap(), [first]);
+}
+
+#[test]
+fn an_unknown_entry_undoes_the_whole_call() {
+    let (_folder, path) = written();
+    let mut ledger = Sqlite::open(&path).unwrap();
+    let before = ledger.owned().unwrap();
+    let entry = before["strongdm"][0].entry;
+    for unknown in [
+        Entry::Forget { entry: 99 },
+        Entry::Confirm { entry: 99, id: "g".into() },
+        Entry::Retime { entry: 99, period: grant("a", "b").0.period, reasons: BTreeSet::new() },
+    ] {
+        let error = ledger.record(&[Entry::Confirm { entry, id: "g-1".into() }, unknown], at(1)).unwrap_err();
+        assert!(format!("{error:#}").contains("no entry 99"), "{error:#}");
+        assert_eq!(ledger.owned().unwrap(), before);
+    }
+}
+
+#[test]
+fn a_transaction_that_never_ended_left_nothing() {
+    let (_folder, path) = written();
+    let mut ledger = Sqlite::open(&path).unwrap();
+    let before = ledger.owned().unwrap();
+    let transaction = ledger.connection.transaction().unwrap();
+    record(&transaction, &Entry::Forget { entry: 1 }, at(1)).unwrap();
+    drop(transaction);
+    drop(ledger);
+    assert_eq!(Sqlite::open(&path).unwrap().owned().unwrap(), before);
+}
+
+/// The files of a run that was killed while its pages went out: half-written pages, and the journal that undoes them.
+fn killed() -> (TempDir, PathBuf) {
+    let (folder, path) = written();
+    let connection = Connection::open(&path).unwrap();
+    // Without a cache to speak of, changed pages reach the file before the commit, as they do in a long commit.
+    connection.execute_batch("PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN IMMEDIATE").unwrap();
+    for _ in 0..200 {
+        let copy = r#"INSERT INTO grants SELECT NULL, target, grant_id, account, email, entitlement, entitlement_name,
+                      "from", until, reasons, intended_at, confirmed_at FROM grants WHERE entry = 1"#;
+        connection.execute_batch(copy).unwrap();
+    }
+    let copy = TempDir::new().unwrap();
+    for (name, bytes) in contents(&folder) {
+        fs::write(copy.path().join(&name), bytes).unwrap();
+        fs::set_permissions(copy.path().join(&name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let path = copy.path().join("ledger.db");
+    (copy, path)
+}
+
+#[test]
+fn a_killed_run_is_undone_by_the_next_one_and_told_to_a_dry_one() {
+    let (folder, path) = killed();
+    let before = contents(&folder);
+    assert!(before.contains_key("ledger.db-journal"));
+    let error = Sqlite::open_readonly(&path).and_then(|ledger| ledger.unwrap().owned()).unwrap_err();
+    assert!(error.downcast_ref::<Unreadable>().unwrap().to_string().contains("a run that may write"), "{error:#}");
+    assert_eq!(contents(&folder), before);
+    assert_eq!(Sqlite::open(&path).unwrap().owned().unwrap()["strongdm"].len(), 1);
+}
+
+#[test]
+fn one_run_at_a_time() {
+    let (folder, path) = written();
+    let ledger = Sqlite::open(&path).unwrap();
+    let link = folder.path().join("link.db");
+    symlink(&path, &link).unwrap();
+    for name in [&path, &link] {
+        let error = Sqlite::open(name).err().expect("held");
+        assert!(error.downcast_ref::<Locked>().is_some(), "{error:#}");
+    }
+    assert!(Sqlite::open_readonly(&path).unwrap().is_some(), "a dry run waits for nobody");
+    drop(ledger);
+    Sqlite::open(&link).unwrap();
+}
+
+#[test]
+fn only_its_owner_may_read_what_it_makes() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("new/folder/ledger.db");
+    Sqlite::open(&path).unwrap();
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(&beside(&path, ".lock")), 0o600);
+    assert_eq!(mode(path.parent().unwrap()), 0o700);
+}
+
+#[test]
+fn refuses_a_ledger_that_everybody_may_read() {
+    let (_folder, path) = written();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(refusal(&path).contains("chmod 600"));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o660)).unwrap();
+    Sqlite::open(&path).unwrap();
+}
+
+#[test]
+fn refuses_a_newer_schema() {
+    let (_folder, path) = written();
+    shell(&path, "PRAGMA user_version = 99");
+    let refusal = refusal(&path);
+    assert!(refusal.contains("schema 99") && refusal.contains("newer oncall-sync"), "{refusal}");
+}
+
+#[test]
+fn refuses_what_is_not_a_whole_ledger_and_leaves_it_alone() {
+    let (_folder, path) = written();
+    let whole = fs::read(&path).unwrap();
+    let half = whole.len() / 2;
+    let mut torn = whole.clone();
+    torn[half..].fill(0xA5);
+    for bytes in [&b""[..], b"entries: none", &[0; 5000], &whole[..50], &whole[..half], &torn] {
+        fs::write(&path, bytes).unwrap();
+        let refusal = refusal(&path);
+        assert!(refusal.contains("backup") && refusal.contains("ledger.db"), "{refusal}");
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn refuses_another_programs_database_and_leaves_it_alone() {
+    let (folder, path) = folder();
+    shell(&path, "PRAGMA journal_mode = WAL; CREATE TABLE grants (id)");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let before = fs::read(&path).unwrap();
+    assert!(refusal(&path).contains("another program's"));
+    assert_eq!(fs::read(&path).unwrap(), before);
+    assert_eq!(contents(&folder).into_keys().collect::<Vec<_>>(), ["ledger.db", "ledger.db.lock"]);
+}
+
+#[test]
+fn refuses_write_ahead_logging() {
+    let (_folder, path) = written();
+    shell(&path, "PRAGMA journal_mode = WAL");
+    assert!(refusal(&path).contains("journal_mode = DELETE"));
+    shell(&path, "PRAGMA journal_mode = DELETE");
+    Sqlite::open(&path).unwrap();
+}
+
+#[test]
+fn names_the_entry_that_makes_no_sense() {
+    for fault in ["reasons = '[{'", "until = 'soon'", r#"until = "from""#] {
+        let (_folder, path) = written();
+        shell(&path, &format!("UPDATE grants SET {fault}"));
+        let error = Sqlite::open(&path).unwrap().owned().unwrap_err();
+        let sentence = error.downcast_ref::<Unreadable>().expect("told apart as unreadable").to_string();
+        assert!(sentence.contains("entry 1 makes no sense"), "{sentence}");
+    }
+}
+
+#[test]
+fn a_lost_ledger_is_not_an_empty_one() {
+    let (folder, path) = killed();
+    fs::remove_file(&path).unwrap();
+    assert!(refusal(&path).contains("journal"));
+    let link = folder.path().join("link.db");
+    symlink(folder.path().join("not mounted"), &link).unwrap();
+    assert!(refusal(&link).contains("leads nowhere"));
+}
+
+#[test]
+fn a_leftover_of_a_run_killed_while_it_made_the_ledger_is_replaced() {
+    let (folder, path) = folder();
+    fs::write(beside(&path, ".new"), "half").unwrap();
+    assert!(Sqlite::open(&path).unwrap().owned().unwrap().is_empty());
+    assert_eq!(contents(&folder).into_keys().collect::<Vec<_>>(), ["ledger.db", "ledger.db.lock"]);
+}
+
+#[test]
+fn reading_writes_nothing() {
+    let (folder, path) = folder();
+    assert!(Sqlite::open_readonly(&path).unwrap().is_none());
+    assert!(Sqlite::open_readonly(&folder.path().join("no/such/folder/ledger.db")).unwrap().is_none());
+    assert!(contents(&folder).is_empty());
+
+    let (folder, path) = written();
+    let before = contents(&folder);
+    let mut ledger = Sqlite::open_readonly(&path).unwrap().expect("it is there");
+    assert_eq!(ledger.owned().unwrap()["strongdm"].len(), 1);
+    ledger.intend("strongdm", &[grant("bob", "prod")], at(0)).unwrap_err();
+    ledger.record(&[Entry::Forget { entry: 1 }], at(0)).unwrap_err();
+    drop(ledger);
+    assert_eq!(contents(&folder), before);
+}
+
+#[test]
+fn a_full_disk_loses_nothing() {
+    let (_folder, path) = written();
+    let mut ledger = Sqlite::open(&path).unwrap();
+    let before = ledger.owned().unwrap();
+    let pages: i64 = ledger.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    ledger.connection.execute_batch(&format!("PRAGMA max_page_count = {pages}")).unwrap();
+    let many = vec![grant("bob", "prod"); 1000];
+    let error = format!("{:#}", ledger.intend("strongdm", &many, at(0)).unwrap_err());
+    assert!(error.contains("ledger.db") && error.contains("is full"), "{error}");
+    assert_eq!(ledger.owned().unwrap(), before);
+}
+
+#[test]
+fn ten_thousand_grants_are_one_transaction() {
+    let (_folder, path) = folder();
+    let mut ledger = Sqlite::open(&path).unwrap();
+    let many: Vec<_> = (0..10_000).map(|number| grant(&format!("account {number}"), "prod")).collect();
+    let entries = ledger.intend("strongdm", &many, at(0)).unwrap();
+    let confirmed: Vec<_> =
+        entries.iter().map(|&entry| Entry::Confirm { entry, id: GrantId(format!("g-{entry}")) }).collect();
+    ledger.record(&confirmed, at(0) + TimeDelta::seconds(1)).unwrap();
+    let owned = &ledger.owned().unwrap()["strongdm"];
+    assert!(owned.iter().map(|owned| owned.entry).eq(entries));
+    assert!(owned.iter().zip(&many).all(|(owned, (grant, _))| owned.grant == *grant && owned.id.is_some()));
+}
