@@ -1,0 +1,198 @@
+//! What goes wrong, which of it passes, and how it is said.
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use http::header::{DATE, RETRY_AFTER};
+use http::{HeaderMap, Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use super::Wait;
+
+/// Characters of an answer that an error shows: enough for a vendor's one sentence, short enough for one log line.
+const SHOWN: usize = 300;
+
+/// An answer with another status than success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// Method, path and host, for instance `GET /oncalls on api.pagerduty.com`.
+    pub call: String,
+    pub status: StatusCode,
+    /// The start of the answer, as it came, the secret taken out.
+    pub body: String,
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} answered {}", self.call, self.status)?;
+        if self.status.is_redirection() {
+            f.write_str(", a redirect; none is followed, lest the key go elsewhere: check `base_url`")?;
+        }
+        match self.body.trim() {
+            "" => f.write_str(", without a word"),
+            body => write!(f, ": {}", shown(body)),
+        }
+    }
+}
+
+/// The start of an answer in back quotes on one line, control characters escaped.
+pub fn shown(body: &str) -> String {
+    let mut start: String = body.chars().take(SHOWN).flat_map(escaped).collect();
+    if body.chars().nth(SHOWN).is_some() {
+        start.push('…');
+    }
+    format!("`{start}`")
+}
+
+/// The character, or its escape where it is a control or turns the direction of writing.
+fn escaped(char: char) -> impl Iterator<Item = char> {
+    let turns = matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let escape = (char.is_control() || turns).then(|| char.escape_default());
+    let plain = escape.is_none().then_some(char);
+    escape.into_iter().flatten().chain(plain)
+}
+
+/// The text, without the secret.
+pub fn redacted(text: &[u8], secret: &SecretString) -> String {
+    let text = String::from_utf8_lossy(text);
+    match secret.expose_secret() {
+        "" => text.into_owned(),
+        secret => text.replace(secret, "***"),
+    }
+}
+
+/// The answer as what it should be, or what is wrong with it, the field named.
+pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let decoded = serde_path_to_error::deserialize(&mut json);
+    let value = decoded.map_err(|error| match error.inner().classify() {
+        Category::Data => format!("the answer is not as documented at `{}`: {}", error.path(), error.inner()),
+        Category::Syntax | Category::Eof | Category::Io => format!("the answer is not JSON: {}", error.inner()),
+    })?;
+    json.end().map_err(|error| format!("the answer is not JSON: {error}"))?;
+    Ok(value)
+}
+
+/// Whether the same request may succeed later, and cannot do its work twice.
+pub fn passing(status: StatusCode, method: &Method) -> bool {
+    match status {
+        StatusCode::REQUEST_TIMEOUT
+        | StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::BAD_GATEWAY
+        | StatusCode::SERVICE_UNAVAILABLE
+        | StatusCode::GATEWAY_TIMEOUT => true,
+        StatusCode::INTERNAL_SERVER_ERROR => method == Method::GET,
+        _ => false,
+    }
+}
+
+/// How long the server asks us to wait: `Retry-After`, else `ratelimit-reset` in seconds, else it does not say.
+pub fn wait(status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> Wait {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let seconds = |text: &str| text.parse().ok().map(Duration::from_secs);
+    let date = |text: &str| httpdate::parse_http_date(text).ok();
+    if let Some(after) = text(RETRY_AFTER.as_str()) {
+        let until = || {
+            // The server's own clock, where it tells: ours may differ by more than the wait.
+            let now = text(DATE.as_str()).and_then(date).unwrap_or_else(|| now.into());
+            Some(date(after)?.duration_since(now).unwrap_or_default())
+        };
+        if let Some(wait) = seconds(after).or_else(until) {
+            return Wait::For(wait);
+        }
+    }
+    // Sent with every answer: only with a 429 is it what to wait for.
+    let reset = text("ratelimit-reset").filter(|_| status == StatusCode::TOO_MANY_REQUESTS);
+    reset.and_then(seconds).map_or(Wait::Backoff, Wait::For)
+}
+
+/// What is wrong with the certificate or the TLS handshake, if that is what failed.
+pub fn certificate(error: &(dyn std::error::Error + 'static), host: &str) -> Option<String> {
+    let problem = tls_problem(error)?;
+    Some(match problem {
+        rustls::Error::InvalidCertificate(
+            rustls::CertificateError::NotValidForName | rustls::CertificateError::NotValidForNameContext { .. },
+        ) => format!(
+            "the certificate that was shown does not belong to {host} ({problem}): check `base_url`, and who answers there"
+        ),
+        rustls::Error::InvalidCertificate(_) => format!(
+            "the certificate of {host} is not trusted ({problem}): if a private CA or an inspecting proxy made it, \
+             name that CA's PEM file in `ca_file`"
+        ),
+        _ => format!("no TLS with {host} ({problem}): check `base_url`, and whether a proxy is in between"),
+    })
+}
+
+/// rustls' own error among the causes; `std::io::Error` hides what it wraps from `source`.
+fn tls_problem<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(problem) = error.downcast_ref() {
+            return Some(problem);
+        }
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(problem) = wrapped.and_then(|wrapped| tls_problem(wrapped)) {
+            return Some(problem);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait_of(status: u16, headers: &[(&'static str, &'static str)]) -> Wait {
+        let headers = headers.iter().map(|(name, value)| (name.parse().expect("name"), value.parse().expect("value")));
+        let now = "2026-03-01T00:00:00Z".parse().expect("an instant");
+        wait(StatusCode::from_u16(status).expect("a status"), &headers.collect(), now)
+    }
+
+    #[test]
+    fn the_servers_wait_is_obeyed() {
+        let seconds = |seconds| Wait::For(Duration::from_secs(seconds));
+        assert_eq!(wait_of(429, &[("retry-after", "7"), ("ratelimit-reset", "9")]), seconds(7));
+        assert_eq!(wait_of(429, &[("ratelimit-reset", "9")]), seconds(9));
+        assert_eq!(wait_of(503, &[("ratelimit-reset", "9")]), Wait::Backoff);
+        assert_eq!(wait_of(429, &[("retry-after", "soon"), ("ratelimit-reset", "9")]), seconds(9));
+        assert_eq!(wait_of(429, &[]), Wait::Backoff);
+        let (at, date) = ("Sun, 01 Mar 2026 00:00:30 GMT", "Sun, 01 Mar 2026 00:00:10 GMT");
+        assert_eq!(wait_of(503, &[("retry-after", at)]), seconds(30));
+        assert_eq!(wait_of(503, &[("retry-after", at), ("date", date)]), seconds(20));
+        assert_eq!(wait_of(503, &[("retry-after", date), ("date", at)]), seconds(0));
+    }
+
+    #[test]
+    fn what_a_server_says_stays_on_one_line_without_the_secret() {
+        let secret = SecretString::from("s3cret");
+        assert_eq!(shown(&redacted(b"a\x1b[2J\nb s3cret \xff", &secret)), "`a\\u{1b}[2J\\nb *** \u{fffd}`");
+        assert_eq!(shown(&"é".repeat(301)), format!("`{}…`", "é".repeat(300)));
+    }
+
+    #[test]
+    fn a_wrong_field_is_named() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Page {
+            #[expect(dead_code)]
+            rows: Vec<u8>,
+        }
+        let wrong = |body: &str| decode::<Page>(body.as_bytes()).expect_err("wrong");
+        assert!(wrong(r#"{"rows":[1,"x"]}"#).contains("at `rows[1]`"), "{}", wrong(r#"{"rows":[1,"x"]}"#));
+        assert!(wrong("<html>").contains("not JSON"));
+        assert!(wrong(r#"{"rows":[1"#).contains("not JSON"));
+        assert!(wrong(r#"{"rows":[1]} tail"#).contains("not JSON"));
+    }
+
+    #[test]
+    fn a_failed_write_is_not_repeated_where_it_may_have_happened() {
+        assert!(passing(StatusCode::INTERNAL_SERVER_ERROR, &Method::GET));
+        assert!(!passing(StatusCode::INTERNAL_SERVER_ERROR, &Method::POST));
+        assert!(!passing(StatusCode::NOT_FOUND, &Method::GET));
+    }
+}

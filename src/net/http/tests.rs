@@ -1,0 +1,158 @@
+//! The client against a server that answers bytes as they are written here.
+
+use chrono::DateTime;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::net::Clock;
+
+/// A server that gives each connection the next of `answers`, and the last one for ever; it closes after each.
+async fn server(answers: &[&str]) -> String {
+    let answers: Vec<Vec<u8>> = answers.iter().map(|answer| answer.as_bytes().to_vec()).collect();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let address = listener.local_addr().expect("bound");
+    tokio::spawn(async move {
+        for turn in 0.. {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(stream.read_u8().await.expect("a request"));
+            }
+            let answer = answers.get(turn).or(answers.last()).expect("an answer");
+            // The client may hang up on an answer that is too long.
+            let _ = stream.write_all(answer).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    format!("http://{address}")
+}
+
+fn context() -> Context {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    Context::new(Clock::new(DateTime::UNIX_EPOCH), deadline)
+}
+
+fn client(base_url: &str, timeout: Duration, context: &Context) -> Client {
+    let headers = HeaderMap::from_iter([(http::header::AUTHORIZATION, "Token s3cret".parse().expect("a header"))]);
+    let settings = Settings { base_url, ca_file: None, timeout, headers, secret: "s3cret".into() };
+    Client::new(settings, context.clone()).expect("a client")
+}
+
+/// What a client makes of `answers`, and how often it asked.
+async fn get(answers: &[&str]) -> (Result<Value>, u64) {
+    let context = context();
+    let client = client(&server(answers).await, TIMEOUT, &context);
+    let answer = client.get_json(&["oncalls"], &[("since", "hidden".to_owned())]).await;
+    (answer, context.requests())
+}
+
+fn sentence(answer: Result<Value>) -> String {
+    let sentence = format!("{:#}", answer.expect_err("an error"));
+    assert!(!sentence.contains("s3cret") && !sentence.contains("hidden"), "{sentence}");
+    sentence
+}
+
+const FINE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+
+#[tokio::test]
+async fn a_rate_limit_is_waited_out() {
+    let limited = "HTTP/1.1 429 Too Many\r\nretry-after: 0\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let (answer, requests) = get(&[limited, limited, FINE]).await;
+    assert_eq!((answer.expect("an answer"), requests), (serde_json::json!({}), 3));
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_asked_for_again() {
+    let torn = "HTTP/1.1 200 OK\r\ncontent-length: 20\r\nconnection: close\r\n\r\n{}";
+    let (answer, requests) = get(&[torn, FINE]).await;
+    assert_eq!((answer.expect("an answer"), requests), (serde_json::json!({}), 2));
+}
+
+#[tokio::test]
+async fn a_redirect_is_refused() {
+    let elsewhere = "HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let (answer, requests) = get(&[elsewhere, FINE]).await;
+    let sentence = sentence(answer);
+    assert!(sentence.contains("GET /oncalls on 127.0.0.1 answered 302 Found, a redirect"), "{sentence}");
+    assert_eq!(requests, 1);
+}
+
+#[tokio::test]
+async fn a_refusal_can_be_told_apart_and_never_shows_the_key() {
+    let refused = "HTTP/1.1 403 No\r\ncontent-length: 16\r\nconnection: close\r\n\r\nno, Token s3cret";
+    let (answer, requests) = get(&[refused]).await;
+    let error = answer.expect_err("refused").context("while reading");
+    let refusal = error.downcast_ref::<Error>().expect("the client's own error");
+    assert_eq!((refusal.status.as_u16(), refusal.body.as_str(), requests), (403, "no, Token ***", 1));
+}
+
+#[tokio::test]
+async fn a_broken_answer_is_shown_and_not_asked_for_again() {
+    let (answer, requests) = get(&["HTTP/1.1 200 OK\r\ncontent-length: 6\r\nconnection: close\r\n\r\n<html>"]).await;
+    let sentence = sentence(answer);
+    assert!(sentence.contains("not JSON") && sentence.contains("`<html>`"), "{sentence}");
+    assert_eq!(requests, 1);
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_cut_off() {
+    let announced = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", MAX_BODY + 1);
+    let unannounced = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", "[".repeat(MAX_BODY + 1));
+    for endless in [announced, unannounced] {
+        let (answer, requests) = get(&[&endless]).await;
+        let sentence = sentence(answer);
+        assert!(sentence.contains("longer than 8 MiB"), "{sentence}");
+        assert_eq!(requests, 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_nothing_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let address = listener.local_addr().expect("bound");
+    let context = context();
+    let client = client(&format!("http://{address}"), Duration::from_millis(10), &context);
+    let sentence = sentence(client.get_json(&["oncalls"], &[]).await);
+    assert!(sentence.contains("GET /oncalls on 127.0.0.1: no answer within 0.01 s"), "{sentence}");
+    assert_eq!(context.requests(), 5);
+}
+
+#[tokio::test]
+async fn an_unknown_ca_is_named_at_once() {
+    let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let key = rustls_pki_types::PrivateKeyDer::Pkcs8(issued.signing_key.serialize_der().into());
+    let config = rustls::ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![issued.cert.der().clone()], key)
+        .expect("a certificate and its key");
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let port = listener.local_addr().expect("bound").port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = acceptor.accept(stream).await;
+        }
+    });
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), issued.cert.pem()).expect("written");
+    let get = async |host: &str, ca_file| {
+        let (context, base_url) = (context(), format!("https://{host}:{port}"));
+        let settings =
+            Settings { base_url: &base_url, ca_file, timeout: TIMEOUT, headers: HeaderMap::new(), secret: "".into() };
+        let answer = Client::new(settings, context.clone()).expect("a client").get_json(&["oncalls"], &[]).await;
+        (sentence(answer), context.requests())
+    };
+    let (untrusted, requests) = get("localhost", None).await;
+    assert!(
+        untrusted.contains("certificate of localhost is not trusted") && untrusted.contains("`ca_file`"),
+        "{untrusted}"
+    );
+    assert_eq!(requests, 1);
+    let (misnamed, requests) = get("127.0.0.1", Some(file.path())).await;
+    assert!(misnamed.contains("does not belong to 127.0.0.1"), "{misnamed}");
+    assert_eq!(requests, 1);
+}
