@@ -5,4 +5,5 @@ pub mod ledger;
 pub mod net;
 pub mod secret;
 pub mod source;
+pub mod span;
 pub mod target;
