@@ -1,1 +1,157 @@
-fn main() {}
+//! Parse, read the clock once, run, print, exit code.
+
+use std::io;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+use clap::{CommandFactory as _, Parser as _};
+use oncall_sync::cli::{Cli, Common, Document, Output, Sync, Verb};
+use oncall_sync::config::{self, Config, check_window};
+use oncall_sync::ledger::Locked;
+use oncall_sync::net::Clock;
+use oncall_sync::progress::Progress;
+use oncall_sync::report::{self, Style};
+use oncall_sync::run::{self, Order};
+use oncall_sync::selection::{Narrowing, Selection};
+use oncall_sync::stop::Stop;
+use oncall_sync::survey::Surroundings;
+use oncall_sync::zone::Zone;
+use oncall_sync::{show, starter};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Could not run: usage, config, credentials, ledger.
+const COULD_NOT_RUN: u8 = 2;
+/// With `--detailed-exitcode`: changes are pending.
+const PENDING: u8 = 3;
+/// Another run holds the lock.
+const LOCKED: u8 = 5;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log(cli.common.verbose);
+    match run(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            report::complain(&format!("{error:#}"));
+            ExitCode::from(if error.is::<Locked>() { LOCKED } else { COULD_NOT_RUN })
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<u8> {
+    match &cli.verb {
+        Some(Verb::Init { file }) => return starter::init(file).map(|()| 0),
+        Some(Verb::Schema { of }) => {
+            let schema = match of {
+                Document::Config => config::schema(),
+                Document::Report => report::schema().to_value(),
+            };
+            report::print(&report::json(&schema))?;
+            return Ok(0);
+        }
+        Some(Verb::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "oncall-sync", &mut script);
+            report::print(&String::from_utf8(script).context("the completion script is text")?)?;
+            return Ok(0);
+        }
+        Some(Verb::Shifts { .. } | Verb::Check | Verb::Grants) | None => {}
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no async runtime")?;
+    runtime.block_on(with_config(&cli))
+}
+
+async fn with_config(cli: &Cli) -> Result<u8> {
+    let (config, selection) = configure(&cli.common, &cli.sync)?;
+    let window = cli.common.window.unwrap_or(config.window);
+    check_window(window).map_err(|sentence| anyhow!(sentence))?;
+    let zone = Zone::parse(&config.timezone)?;
+    let now = now(&cli.common);
+    let deadline = tokio::time::Instant::now() + config.deadline.0;
+    let stop = Stop::at(deadline);
+    listen(&stop)?;
+    let progress = Progress::new(cli.common.verbose > 0 || cli.common.quiet);
+    let around = Surroundings { config: &config, clock: Clock::new(now), deadline, stop: &stop, progress: &progress };
+    let style = Style { zone: &zone, quiet: cli.common.quiet, verbose: cli.common.verbose > 0 };
+    let json = cli.common.output == Output::Json;
+    match &cli.verb {
+        Some(Verb::Shifts { from }) => {
+            show::shifts(&around, &selection, from.unwrap_or(now), window, &style, json).await
+        }
+        Some(Verb::Check) => show::check(&around, &selection, now, window, &style, json).await,
+        Some(Verb::Grants) => show::grants(&config, &style, json),
+        _ => {
+            let order = Order { now, window, dry_run: cli.sync.dry_run, force: cli.sync.force };
+            let mut report = run::sync(&around, &selection, order).await?;
+            if cli.sync.detailed_exitcode && report.exit_code == 0 && report.changes().next().is_some() {
+                report.exit_code = PENDING;
+            }
+            drop(progress);
+            report::print(&if json { report::json(&report) } else { report::text(&report, &style) })?;
+            Ok(report.exit_code)
+        }
+    }
+}
+
+/// The config by file or environment, and what of it this run is about.
+fn configure(common: &Common, sync: &Sync) -> Result<(Config, Selection)> {
+    let mut config = match Config::find(common.config.as_deref())? {
+        Some(path) => Config::load(&path)?,
+        None => {
+            ensure!(
+                !sync.schedule.is_empty(),
+                "there is no config file: make one with `oncall-sync init`, name one with --config, or say what to do with \
+                 --schedule and --grant"
+            );
+            Config::from_environment()?
+        }
+    };
+    let mut narrowing =
+        Narrowing { schedules: sync.schedule.iter().cloned().collect(), rules: sync.rule.iter().cloned().collect() };
+    if !sync.grant.is_empty() {
+        config.add_rule(&sync.schedule, &sync.grant)?;
+        narrowing = Narrowing {
+            rules: config.rules.last().map(|rule| rule.name.clone()).into_iter().collect(),
+            ..Narrowing::default()
+        };
+    }
+    let selection = Selection::new(&config, &narrowing)?;
+    Ok((config, selection))
+}
+
+/// The present instant, to the second: targets keep no fractions.
+fn now(common: &Common) -> DateTime<Utc> {
+    #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
+    let now = common.now.unwrap_or_else(Utc::now);
+    now.duration_trunc(TimeDelta::seconds(1)).unwrap_or(now)
+}
+
+/// SIGINT and SIGTERM let the call in flight end; a second one is not waited for.
+fn listen(stop: &Stop) -> Result<()> {
+    for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+        let mut signals = signal(kind).context("signals cannot be heard")?;
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                if stop.reason().is_some() {
+                    std::process::exit(i32::from(COULD_NOT_RUN));
+                }
+                report::complain("told to stop: the calls in flight end, nothing more begins");
+                stop.ask();
+            }
+        });
+    }
+    Ok(())
+}
+
+/// Log lines go to standard error; they are the same for every kind of run.
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => tracing::Level::WARN,
+        1 => tracing::Level::INFO,
+        _ => tracing::Level::DEBUG,
+    };
+    let lines = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level).with_ansi(false).without_time();
+    lines.with_target(false).init();
+}

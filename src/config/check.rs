@@ -16,6 +16,14 @@ pub(super) const LONGEST_WINDOW: Span = Span::from_secs(90 * 86_400);
 /// A run of a day is a run that hangs.
 pub(super) const LONGEST_DEADLINE: Span = Span::from_secs(86_400);
 
+/// Whether a run can look so far ahead; the error is a sentence.
+pub fn check_window(window: Span) -> Result<(), String> {
+    if window.is_zero() || window > LONGEST_WINDOW {
+        return Err(format!("the window has to be more than zero and at most {LONGEST_WINDOW}, not {window}"));
+    }
+    Ok(())
+}
+
 /// A length of time that has to be more than zero and at most `longest`.
 pub(super) fn span(table: &Table, key: &str, default: Span, longest: Span, found: &mut Findings) -> Span {
     let Some(span) = table.get::<Span>(key, found) else { return default };

@@ -79,7 +79,7 @@ impl<'t> Findings<'t> {
 }
 
 /// `known` in a sentence's tail: the one that `name` was probably meant to be, or all of them where they are few.
-pub(super) fn near<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+pub fn near<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
     /// Below this two words share too little for one to be a slip of the other.
     const ALIKE: f64 = 0.8;
     /// More than this nobody reads in an error.

@@ -16,8 +16,8 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use toml::de::DeTable;
 
-pub use check::check_zone;
-pub use fault::{Fault, Faults};
+pub use check::{check_window, check_zone};
+pub use fault::{Fault, Faults, near};
 pub use schema::schema;
 
 use crate::domain::Email;

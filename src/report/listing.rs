@@ -85,7 +85,7 @@ impl Owning {
 
 pub fn shifts_text(roster: &Roster, zone: &Zone) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["schedule", "level", "who", "e-mail", "from", "until"]);
+    table.load_style(presets::NOTHING).set_header(["schedule", "level", "who", "e-mail", "from", "until"]);
     let told =
         |instant: Option<DateTime<Utc>>, none: &str| instant.map_or(none.to_owned(), |instant| zone.format(instant));
     for shift in &roster.shifts {
@@ -113,7 +113,7 @@ pub fn grants_text(owning: &Owning, zone: &Zone) -> String {
         return "The ledger owns nothing.\n".into();
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["target", "who", "what", "from", "until", "id"]);
+    table.load_style(presets::NOTHING).set_header(["target", "who", "what", "from", "until", "id"]);
     let told = |instant: Option<DateTime<Utc>>| instant.map(|instant| zone.format(instant)).unwrap_or_default();
     for grant in &owning.grants {
         table.add_row([

@@ -1,6 +1,7 @@
 //! What happened, for people and for programs: the only place that prints.
 
 mod change;
+mod checked;
 mod json;
 mod listing;
 mod note;
@@ -13,8 +14,13 @@ use std::io::{self, Write};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::apply::Outcome;
+use crate::domain::{Period, Plan, Reading};
 
 pub use change::{Action, ChangeReport, ReasonReport, State};
+pub use checked::{Checked, CheckedTarget};
 pub use json::{json, schema};
 pub use listing::{OwnedReport, Owning, Roster, ShiftReport, grants_text, shifts_text};
 pub use note::NoteReport;
@@ -43,6 +49,9 @@ pub struct Report {
     /// SHA-256 of the plan: the same inputs give the same digest.
     pub digest: String,
     pub exit_code: u8,
+    /// The ledger could not be written; what was done is found again by the next run.
+    #[serde(skip)]
+    pub ledger_failed: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -96,7 +105,54 @@ pub struct Requests {
     pub targets: BTreeMap<String, u64>,
 }
 
+impl SourceReport {
+    pub fn add(&mut self, reading: &Result<Reading, String>) {
+        match reading {
+            Ok(reading) => {
+                self.shifts += reading.shifts.len();
+                let fresh = reading.remarks.iter().filter(|remark| !self.remarks.contains(remark));
+                let fresh: Vec<String> = fresh.cloned().collect();
+                self.remarks.extend(fresh);
+            }
+            Err(error) => self.errors.push(error.clone()),
+        }
+    }
+}
+
+impl TargetReport {
+    /// What is meant to be done on the target called `name`.
+    pub fn planned(&mut self, plan: &Plan, name: &str) {
+        self.changes = plan.changes.iter().map(|change| ChangeReport::new(change, None)).collect();
+        self.notes = plan.notes.iter().map(|note| NoteReport::new(note, name)).collect();
+    }
+
+    /// What became of it.
+    pub fn done(&mut self, plan: &Plan, outcomes: &[Outcome]) {
+        let done = plan.changes.iter().zip(outcomes).map(|(change, outcome)| ChangeReport::new(change, Some(outcome)));
+        self.changes = done.collect();
+    }
+}
+
 impl Report {
+    /// A report of a run at `now` that has done nothing yet.
+    pub fn new(now: DateTime<Utc>, dry_run: bool, window: Period) -> Self {
+        let id = format!("{}-{}", now.format("%Y%m%dT%H%M%SZ"), std::process::id());
+        Self {
+            version: VERSION,
+            run: RunReport { id, at: now },
+            dry_run,
+            window: change::span(window),
+            sources: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            refused: Vec::new(),
+            counts: Counts::default(),
+            requests: Requests::default(),
+            digest: String::new(),
+            exit_code: 0,
+            ledger_failed: false,
+        }
+    }
+
     /// The changes that touch a target, with its name.
     pub fn changes(&self) -> impl Iterator<Item = (&str, &ChangeReport)> {
         let all =
@@ -125,6 +181,19 @@ impl Report {
         counts.unserved = notes + errors + down;
         self.counts = counts;
     }
+}
+
+/// The digest of what is planned: of every change that touches a target, what begins now being the same whenever now is.
+pub fn digest(report: &Report, now: DateTime<Utc>) -> String {
+    let mut hash = Sha256::new();
+    for (target, change) in report.changes() {
+        let from = Some(change.from).filter(|from| *from > now);
+        let ChangeReport { action, account, entitlement_id, until, reasons, .. } = change;
+        let line = serde_json::json!([target, action, account, entitlement_id, from, until, reasons]);
+        hash.update(line.to_string());
+        hash.update(b"\n");
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Prints to standard output. A reader that has gone away is no error: it has seen all that it wanted.

@@ -98,7 +98,7 @@ fn notes(out: &mut String, target: &TargetReport, style: &Style) {
 
 fn table(changes: &[&ChangeReport], now: DateTime<Utc>, zone: &Zone) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["", "who", "what", "from", "until", "why"]);
+    table.load_style(presets::NOTHING).set_header(["", "who", "what", "from", "until", "why"]);
     for change in changes {
         table.add_row([
             mark(change, now).to_owned(),

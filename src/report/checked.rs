@@ -1,0 +1,96 @@
+//! What `check` found.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::{NoteReport, SourceReport, Style, VERSION, shown};
+use crate::survey::{Sources, Surveyed};
+
+/// Every source and target that was tried, and whether all is well.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Checked {
+    pub version: u32,
+    pub sources: BTreeMap<String, SourceReport>,
+    pub targets: BTreeMap<String, CheckedTarget>,
+    /// Nothing stands in the way of serving everybody.
+    pub ok: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct CheckedTarget {
+    /// Why it could not be read.
+    pub error: Option<String>,
+    /// Accounts found for the people on call.
+    pub accounts: usize,
+    /// What each spelling in the rules stands for.
+    pub entitlements: BTreeMap<String, Vec<String>>,
+    /// Who or what cannot be served.
+    pub notes: Vec<NoteReport>,
+}
+
+impl Checked {
+    pub fn new(sources: &Sources, surveyed: &[Surveyed]) -> Self {
+        let mut checked = Self { version: VERSION, sources: BTreeMap::new(), targets: BTreeMap::new(), ok: true };
+        for ((name, _), reading) in &sources.readings {
+            checked.sources.entry(name.clone()).or_default().add(reading);
+        }
+        for Surveyed { connected, planned, .. } in surveyed {
+            let target = checked.targets.entry(connected.name.clone()).or_default();
+            match planned {
+                Ok((current, plan)) => {
+                    target.accounts = current.accounts.len();
+                    let found = current
+                        .entitlements
+                        .iter()
+                        .filter_map(|(spelling, found)| Some((spelling, found.as_ref().ok()?)));
+                    target.entitlements = found
+                        .map(|(spelling, found)| (spelling.clone(), found.iter().map(|one| one.name.clone()).collect()))
+                        .collect();
+                    let failing = plan.notes.iter().filter(|note| note.is_failure());
+                    target.notes = failing.map(|note| NoteReport::new(note, &connected.name)).collect();
+                }
+                Err(error) => target.error = Some(format!("{error:#}")),
+            }
+        }
+        let sources_ok = checked.sources.values().all(|source| source.errors.is_empty());
+        checked.ok =
+            sources_ok && checked.targets.values().all(|target| target.error.is_none() && target.notes.is_empty());
+        checked
+    }
+
+    pub fn text(&self, style: &Style) -> String {
+        let mut out = String::new();
+        for (name, source) in &self.sources {
+            let _ = writeln!(out, "  source {}: {} shifts read", shown(name), source.shifts);
+            for remark in source.remarks.iter().filter(|_| !style.quiet) {
+                let _ = writeln!(out, "    {remark}");
+            }
+            for error in &source.errors {
+                let _ = writeln!(out, "! source {}: {error}", shown(name));
+            }
+        }
+        for (name, target) in &self.targets {
+            if let Some(error) = &target.error {
+                let _ = writeln!(out, "! target {}: {error}", shown(name));
+                continue;
+            }
+            let _ = writeln!(out, "  target {}: {} accounts found", shown(name), target.accounts);
+            for (spelling, found) in target.entitlements.iter().filter(|_| !style.quiet) {
+                let found: Vec<_> = found.iter().map(|name| shown(name)).collect();
+                let _ = writeln!(out, "    {} is there: {}", shown(spelling), found.join(", "));
+            }
+            for note in &target.notes {
+                let _ = writeln!(out, "! {}", note.text);
+            }
+        }
+        let _ = writeln!(
+            out,
+            "{}",
+            if self.ok { "All is well." } else { "Not all is well: see the lines that begin with '!'." }
+        );
+        out
+    }
+}

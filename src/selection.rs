@@ -1,0 +1,91 @@
+//! Which rules this run is about. What the others gave stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Result, bail, ensure};
+use chrono::TimeDelta;
+
+use crate::config::{Config, RuleConfig, near};
+use crate::domain::{OnCall, Rule};
+use crate::span::Span;
+
+/// What the command line narrows a run to; nothing: all of the config.
+#[derive(Debug, Clone, Default)]
+pub struct Narrowing {
+    pub schedules: BTreeSet<String>,
+    pub rules: BTreeSet<String>,
+}
+
+/// The rules of one run, and what they ask of each source.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    pub rules: Vec<Rule>,
+    pub asked: BTreeMap<String, BTreeSet<OnCall>>,
+    /// There are rules that this run leaves out.
+    pub partial: bool,
+}
+
+impl Selection {
+    /// The rules of `config` that `narrowing` names.
+    ///
+    /// # Errors
+    /// Where it names a rule or a schedule that the config does not, with near matches.
+    pub fn new(config: &Config, narrowing: &Narrowing) -> Result<Self> {
+        for name in &narrowing.rules {
+            let names: Vec<&str> = config.rules.iter().map(|rule| &*rule.name).collect();
+            ensure!(names.contains(&&**name), "no rule is called '{name}'{}", near(name, names.iter().copied()));
+        }
+        for schedule in &narrowing.schedules {
+            let all: BTreeSet<&str> =
+                config.rules.iter().flat_map(|rule| &rule.schedules).map(|name| &**name).collect();
+            if !all.contains(&**schedule) {
+                let hint = near(schedule, all.iter().copied());
+                bail!(
+                    "no rule follows a schedule '{schedule}'{hint}; say what it gives with --grant TARGET=ENTITLEMENT"
+                );
+            }
+        }
+        let named = |rule: &&RuleConfig| narrowing.rules.is_empty() || narrowing.rules.contains(&rule.name);
+        let follows = |schedule: &String| narrowing.schedules.is_empty() || narrowing.schedules.contains(schedule);
+        let mut asked: BTreeMap<String, BTreeSet<OnCall>> = BTreeMap::new();
+        let mut rules = Vec::new();
+        for rule in config.rules.iter().filter(named).filter(|rule| rule.schedules.iter().any(follows)) {
+            let followed = rule.schedules.iter().filter(|schedule| follows(schedule)).cloned().map(OnCall::Schedule);
+            asked.entry(rule.source.clone()).or_default().extend(followed);
+            rules.push(domain(rule));
+        }
+        let partial = !narrowing.rules.is_empty() || !narrowing.schedules.is_empty();
+        Ok(Self { rules, asked, partial })
+    }
+
+    /// How far before now shifts matter: those that are over may still be padded.
+    pub fn back(&self) -> TimeDelta {
+        let back = |rule: &Rule| rule.late.max(rule.duration.unwrap_or_default());
+        self.rules.iter().map(back).max().unwrap_or_default()
+    }
+
+    /// How far beyond the window shifts matter: access may begin before them.
+    pub fn ahead(&self) -> TimeDelta {
+        self.rules.iter().map(|rule| rule.early).max().unwrap_or_default()
+    }
+}
+
+fn domain(rule: &RuleConfig) -> Rule {
+    let RuleConfig { name, source, schedules, levels, early, late, max_duration, duration, grant } = rule;
+    Rule {
+        name: name.clone(),
+        source: source.clone(),
+        on_call: schedules.iter().cloned().map(OnCall::Schedule).collect(),
+        levels: levels.clone(),
+        early: delta(*early),
+        late: delta(*late),
+        max_duration: max_duration.map(delta),
+        duration: duration.map(delta),
+        grant: grant.iter().map(|(target, names)| (target.clone(), names.iter().cloned().collect())).collect(),
+    }
+}
+
+/// A span of the config as chrono has it; spans are bounded where they are parsed, far below chrono's end.
+pub fn delta(span: Span) -> TimeDelta {
+    TimeDelta::from_std(span.0).unwrap_or(TimeDelta::MAX)
+}

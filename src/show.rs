@@ -1,0 +1,80 @@
+//! The verbs that only look: who is on call, whether all is well, what we own.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+
+use crate::config::Config;
+use crate::domain::Known;
+use crate::report::{self, Owning, Roster, ShiftReport, Style};
+use crate::run;
+use crate::selection::Selection;
+use crate::span::Span;
+use crate::survey::Surroundings;
+
+/// `shifts`: who is on call, by every schedule that a rule follows.
+pub async fn shifts(
+    around: &Surroundings<'_>,
+    selection: &Selection,
+    from: DateTime<Utc>,
+    window: Span,
+    style: &Style<'_>,
+    json: bool,
+) -> Result<u8> {
+    let window = run::window(from, window)?;
+    let sources = around.sources(&selection.asked, window).await?;
+    let (mut shifts, mut errors, mut remarks) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
+    for ((source, _), reading) in &sources.readings {
+        match reading {
+            Ok(reading) => {
+                shifts.extend(reading.shifts.iter().map(|shift| ShiftReport::new(source, shift)));
+                remarks.extend(reading.remarks.iter().cloned());
+            }
+            Err(error) => errors.push(error.clone()),
+        }
+    }
+    let code = u8::from(!errors.is_empty());
+    let window = report::Span { from: Some(window.start()), until: Some(window.end()) };
+    let remarks = remarks.into_iter().collect();
+    let roster = Roster { version: report::VERSION, window, shifts: shifts.into_iter().collect(), errors, remarks };
+    report::print(&if json { report::json(&roster) } else { report::shifts_text(&roster, style.zone) })?;
+    Ok(code)
+}
+
+/// `check`: credentials and names, and whether everyone on call in the window has an account.
+pub async fn check(
+    around: &Surroundings<'_>,
+    selection: &Selection,
+    now: DateTime<Utc>,
+    window: Span,
+    style: &Style<'_>,
+    json: bool,
+) -> Result<u8> {
+    let window = run::window(now, window)?;
+    let names: BTreeSet<String> = selection.rules.iter().flat_map(|rule| rule.grant.keys()).cloned().collect();
+    let connected = around.connect(&names).await?;
+    let sources = around.sources(&selection.asked, window).await?;
+    let known = Known {
+        now,
+        window,
+        rules: &selection.rules,
+        readings: &sources.readings,
+        aliases: &around.config.aliases,
+        other_rules_stand: true,
+    };
+    let owned = run::owned(&around.config.ledger)?;
+    let surveyed = around.targets(&known, connected, owned).await;
+    let checked = report::Checked::new(&sources, &surveyed);
+    report::print(&if json { report::json(&checked) } else { checked.text(style) })?;
+    Ok(u8::from(!checked.ok))
+}
+
+/// `grants`: what the ledger says is ours.
+pub fn grants(config: &Config, style: &Style, json: bool) -> Result<u8> {
+    let owned = run::owned(&config.ledger)?;
+    let all = owned.iter().flat_map(|(target, owned)| owned.iter().map(move |owned| (&**target, owned)));
+    let owning = Owning::new(all);
+    report::print(&if json { report::json(&owning) } else { report::grants_text(&owning, style.zone) })?;
+    Ok(0)
+}
