@@ -19,7 +19,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use super::{Context, Failure, Wait, retry, tls};
-pub use fault::Error;
+pub use fault::{Error, escaped};
 
 /// Bytes of one answer, unpacked. A page of 100 full entries is about 120 kB with the vendors here; 32 calls at a time
 /// of this size still fit a small container.
