@@ -201,3 +201,6 @@ impl<'a> Lookup<'a> {
         Ok(Answer { id, name, entries, remarks: remark.into_iter().collect() })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ mod pages;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use async_trait::async_trait;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use futures_util::future::join_all;
@@ -52,6 +52,9 @@ pub struct PagerDuty {
     api: Api,
     context: Context,
 }
+
+/// How far PagerDuty's clock may be behind ours: by its own clock, nothing beyond its horizon is asked for.
+const SKEW: TimeDelta = TimeDelta::minutes(1);
 
 /// Somebody on call, and what to say of how they were found.
 type Met = (Person, Option<String>);
@@ -141,13 +144,12 @@ fn asked_of(window: Period, now: DateTime<Utc>) -> Result<(DateTime<Utc>, DateTi
     let second = TimeDelta::seconds(1);
     let whole = |instant: DateTime<Utc>| instant.duration_trunc(second).unwrap_or(instant);
     let (since, horizon) = (whole(window.start()), now + api::HORIZON);
+    let until = whole(window.end() + second - TimeDelta::nanoseconds(1)).min(whole(horizon - SKEW));
     let days = api::HORIZON.num_days();
-    let until =
-        if window.end() <= horizon { whole(window.end() + second - TimeDelta::nanoseconds(1)) } else { whole(horizon) };
-    anyhow::ensure!(since < until, "PagerDuty shows shifts at most {days} days ahead, and the window begins later");
-    let remark =
+    ensure!(since < until, "PagerDuty shows shifts at most {days} days ahead, and the window begins later");
+    let less =
         format!("the window ends later than PagerDuty shows shifts; only those of the next {days} days were read");
-    Ok((since, until, (window.end() > horizon).then_some(remark)))
+    Ok((since, until, (window.end() > horizon).then_some(less)))
 }
 
 #[async_trait]
