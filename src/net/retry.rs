@@ -44,10 +44,9 @@ impl Failure {
 /// Tries until it succeeds, fails for good, has been tried five times, or would have to wait past the run's deadline.
 ///
 /// A wait that the server asked for keeps back every other call to that host as well.
-pub async fn retry<T, F>(context: &Context, mut attempt: impl FnMut() -> F) -> Result<T, Error>
+pub async fn retry<T, Attempt>(context: &Context, mut attempt: impl FnMut() -> Attempt) -> Result<T, Error>
 where
-    // Not `AsyncFnMut`: the compiler cannot yet see that the futures of those can go from thread to thread.
-    F: Future<Output = Result<T, Failure>>,
+    Attempt: Future<Output = Result<T, Failure>>,
 {
     let mut waits = ExponentialBuilder::default()
         .with_min_delay(FIRST_WAIT)

@@ -40,18 +40,18 @@ impl fmt::Display for Error {
     }
 }
 
-/// The start of an answer in back quotes on one line, control characters escaped.
-pub fn shown(body: &str) -> String {
-    let mut start: String = body.chars().take(SHOWN).flat_map(escape).collect();
-    if body.chars().nth(SHOWN).is_some() {
-        start.push('…');
-    }
-    format!("`{start}`")
+/// The start of a text in back quotes on one line, control characters escaped.
+pub fn shown(text: &str) -> String {
+    format!("`{}`", start(text))
 }
 
-/// The text on one line, control characters escaped.
-pub fn escaped(text: &str) -> String {
-    text.chars().flat_map(escape).collect()
+/// The start of a text on one line, control characters escaped.
+pub fn start(text: &str) -> String {
+    let mut start: String = text.chars().take(SHOWN).flat_map(escape).collect();
+    if text.chars().nth(SHOWN).is_some() {
+        start.push('…');
+    }
+    start
 }
 
 /// The character, or its escape where it is a control or turns the direction of writing.

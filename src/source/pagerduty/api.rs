@@ -86,7 +86,15 @@ pub struct Found {
 pub struct Schedules {
     pub all: Vec<Reference>,
     /// Why the shift-based ones are not among them.
-    pub lacking: Option<String>,
+    pub lacking: Option<Lacking>,
+}
+
+/// Why the shift-based schedules could not be listed.
+#[derive(Debug)]
+pub struct Lacking {
+    /// There may be some that the key may not list; else the account has no such schedules.
+    pub hidden: bool,
+    pub why: String,
 }
 
 #[derive(Deserialize)]
@@ -222,7 +230,10 @@ impl Api {
                 Ok(list) => Ok((list, None)),
                 // Accounts without the feature, and keys that may not see it, still have their classic schedules.
                 Err(error) => match status(&error) {
-                    Some(400 | 403 | 404) => Ok((Vec::new(), Some(format!("{:#}", explained(error))))),
+                    Some(status @ (400 | 402 | 403 | 404)) => {
+                        let lacking = Lacking { hidden: status == 403, why: format!("{:#}", explained(error)) };
+                        Ok((Vec::new(), Some(lacking)))
+                    }
                     _ => Err(explained(error)),
                 },
             }

@@ -52,7 +52,7 @@ fn said(body: &str) -> Option<String> {
     let scopes = |name: &str, label: &str| error.get(name).and_then(text).map(|scopes| format!("{label}: {scopes}"));
     said.extend(scopes("required_scopes", "scopes needed"));
     said.extend(scopes("token_scopes", "scopes of the key"));
-    (!said.is_empty()).then(|| http::escaped(&said.join("; ")))
+    (!said.is_empty()).then(|| http::start(&said.join("; ")))
 }
 
 /// A text, a number, or the texts in a list or an object.

@@ -78,7 +78,7 @@ impl<'a> Lookup<'a> {
         }
         answers.extend(ids.into_iter().map(|(text, id)| {
             let known = known.get(&id).cloned().expect("every id was looked up");
-            (text.to_owned(), known.and_then(|known| self.answer(id, known)))
+            (text.to_owned(), known.and_then(|known| self.answer(text, id, known)))
         }));
         answers
     }
@@ -178,10 +178,17 @@ impl<'a> Lookup<'a> {
         join_all(known).await.into_iter().collect()
     }
 
-    fn answer(&self, id: String, known: Known) -> Result<Answer, String> {
-        let listed = self.schedules.get().and_then(|schedules| schedules.as_ref().ok());
-        let listed = listed.and_then(|schedules| schedules.all.iter().find(|schedule| schedule.id == id));
+    fn answer(&self, text: &str, id: String, known: Known) -> Result<Answer, String> {
+        let schedules = self.schedules.get().and_then(|schedules| schedules.as_ref().ok());
+        let listed = schedules.and_then(|schedules| schedules.all.iter().find(|schedule| schedule.id == id));
         let listed = listed.and_then(|schedule| schedule.summary.clone());
+        let hidden = schedules.and_then(|schedules| schedules.lacking.as_ref()).filter(|lacking| lacking.hidden);
+        let namesake = hidden.filter(|_| text != id).map(|lacking| {
+            format!(
+                "it was found by its name, and a shift-based schedule of the same name would be missed ({})",
+                lacking.why
+            )
+        });
         let (name, entries, remark) = match known {
             Known::Missing => return Err(format!("PagerDuty has no schedule with the id '{id}'")),
             Known::Entries(entries) => {
@@ -198,7 +205,7 @@ impl<'a> Lookup<'a> {
             }
         };
         let name = name.or(listed).unwrap_or_else(|| id.clone());
-        Ok(Answer { id, name, entries, remarks: remark.into_iter().collect() })
+        Ok(Answer { id, name, entries, remarks: remark.into_iter().chain(namesake).collect() })
     }
 }
 

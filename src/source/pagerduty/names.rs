@@ -39,7 +39,9 @@ pub fn resolve<'a>(text: &str, schedules: &'a Schedules) -> Result<&'a Reference
 /// What could not be searched, as the rest of a sentence.
 fn unseen(schedules: &Schedules) -> String {
     let lacking = schedules.lacking.as_ref();
-    lacking.map(|why| format!("; shift-based schedules could not be searched ({why})")).unwrap_or_default()
+    lacking
+        .map(|lacking| format!("; shift-based schedules could not be searched ({})", lacking.why))
+        .unwrap_or_default()
 }
 
 /// What a person may have meant.

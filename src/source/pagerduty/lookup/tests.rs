@@ -21,7 +21,7 @@ async fn look_up(
         let path = request.uri().path().to_owned();
         let ids = request.query_params().into_iter().filter(|(name, _)| name == "schedule_ids[]");
         let ids: Vec<String> = ids.map(|(_, id)| id).collect();
-        seen.lock().expect("no panic").push([&[path.clone()], &*ids].concat().join(" "));
+        seen.lock().expect("no panic").push([std::slice::from_ref(&path), &*ids].concat().join(" "));
         let (status, body) = answer(&path, &ids);
         HttpMockResponse::builder().status(status).body(body.to_string()).build()
     };
@@ -123,8 +123,10 @@ async fn without_the_shift_based_ones_the_others_still_go_by_name() {
         "/v3/schedules" => (403, json!({"error": {"message": "Access Denied"}})),
         _ => account(path, ids),
     };
-    let (answers, _) = look_up(&["DATABASE", "no such name"], classic).await;
+    let (answers, _) = look_up(&["DATABASE", "PREAL01", "no such name"], classic).await;
     assert_eq!(entries(&answers["DATABASE"]), 1);
+    let remarks = |text: &str| answers[text].as_ref().map(|answer| answer.remarks.len());
+    assert_eq!((remarks("DATABASE"), remarks("PREAL01")), (Ok(1), Ok(0)));
     let unknown = answers["no such name"].as_ref().expect_err("unknown");
     assert!(unknown.contains("shift-based schedules could not be searched"), "{unknown}");
 }
