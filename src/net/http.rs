@@ -19,7 +19,7 @@ use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
 use super::{Context, Failure, Wait, retry, tls};
-pub use fault::Error;
+pub use fault::{Error, start};
 
 /// Bytes of one answer, unpacked. A page of 100 full entries is about 120 kB with the vendors here; 32 calls at a time
 /// of this size still fit a small container.
@@ -94,9 +94,9 @@ impl Client {
     pub async fn get_json<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, String)]) -> Result<T> {
         let answer = self.send(Method::GET, path, query).await?;
         fault::decode(&answer.body).map_err(|problem| {
-            let start = fault::shown(&fault::redacted(&answer.body, &self.secret));
-            let problem = fault::redacted(problem.as_bytes(), &self.secret);
-            anyhow!("{}: {problem}; it starts with {start}", answer.call)
+            let shown = fault::shown(&fault::redacted(&answer.body, &self.secret));
+            let problem = start(&fault::redacted(problem.as_bytes(), &self.secret));
+            anyhow!("{}: {problem}; it starts with {shown}", answer.call)
         })
     }
 

@@ -40,17 +40,22 @@ impl fmt::Display for Error {
     }
 }
 
-/// The start of an answer in back quotes on one line, control characters escaped.
-pub fn shown(body: &str) -> String {
-    let mut start: String = body.chars().take(SHOWN).flat_map(escaped).collect();
-    if body.chars().nth(SHOWN).is_some() {
+/// The start of a text in back quotes on one line, control characters escaped.
+pub fn shown(text: &str) -> String {
+    format!("`{}`", start(text))
+}
+
+/// The start of a text on one line, control characters escaped.
+pub fn start(text: &str) -> String {
+    let mut start: String = text.chars().take(SHOWN).flat_map(escape).collect();
+    if text.chars().nth(SHOWN).is_some() {
         start.push('…');
     }
-    format!("`{start}`")
+    start
 }
 
 /// The character, or its escape where it is a control or turns the direction of writing.
-fn escaped(char: char) -> impl Iterator<Item = char> {
+fn escape(char: char) -> impl Iterator<Item = char> {
     let turns = matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let escape = (char.is_control() || turns).then(|| char.escape_default());
     let plain = escape.is_none().then_some(char);
