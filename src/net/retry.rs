@@ -44,7 +44,10 @@ impl Failure {
 /// Tries until it succeeds, fails for good, has been tried five times, or would have to wait past the run's deadline.
 ///
 /// A wait that the server asked for keeps back every other call to that host as well.
-pub async fn retry<T>(context: &Context, mut attempt: impl AsyncFnMut() -> Result<T, Failure>) -> Result<T, Error> {
+pub async fn retry<T, Attempt>(context: &Context, mut attempt: impl FnMut() -> Attempt) -> Result<T, Error>
+where
+    Attempt: Future<Output = Result<T, Failure>>,
+{
     let mut waits = ExponentialBuilder::default()
         .with_min_delay(FIRST_WAIT)
         .with_factor(2.0)

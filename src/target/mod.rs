@@ -43,6 +43,14 @@ pub trait Target: Send + Sync {
 #[error("{0}")]
 pub struct Occupied(pub String);
 
+/// The change failed, and the old grant stands again under this id, which the ledger does not know yet.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Restored {
+    pub id: GrantId,
+    pub message: String,
+}
+
 /// A target as the config file describes it; `kind` says which.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
