@@ -74,15 +74,11 @@ impl<V: Vendor> Client<V> {
     ///
     /// Tried again only when it is known not to have happened, or when `look`, asked because the outcome of an attempt is
     /// unknown, says that it did not; what `look` finds is the answer.
-    pub async fn create<Q, A>(
-        &self,
-        method: Method,
-        message: &Q,
-        mut look: impl AsyncFnMut() -> Result<Option<A>>,
-    ) -> Result<A>
+    pub async fn create<Q, A, Look>(&self, method: Method, message: &Q, look: impl Fn() -> Look) -> Result<A>
     where
         Q: Message + Clone + 'static,
         A: Message + Default + 'static,
+        Look: Future<Output = Result<Option<A>>>,
     {
         retry(&self.context, async || {
             let error = match self.once(method, message).await {

@@ -43,7 +43,7 @@ pub trait Target: Send + Sync {
 #[error("{0}")]
 pub struct Occupied(pub String);
 
-/// The change failed, and the old grant stands again under this id.
+/// The change failed, and the old grant stands again under this id, which the ledger does not know yet.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Restored {

@@ -1,46 +1,319 @@
-//! Stub.
+//! strongDM: dated grants of resources, and memberships of roles.
+//!
+//! A resource is granted to an account from one instant to another, and strongDM keeps both. A role has no dates: its
+//! membership stands until it is taken back. Nothing can be written on a grant, so the ledger alone knows which are ours.
 
-use std::path::Path;
+mod amend;
+mod api;
+mod resolve;
+mod sign;
+mod types;
+mod wire;
 
-use anyhow::Result;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tonic::Code;
 
+use self::amend::{Desk, Refusal};
+use self::api::{Api, instant, is_same, term, timestamp};
+use self::sign::Keys;
+use self::wire::{AccountAttachment, AccountGrant};
+use crate::domain::{
+    Access, Account, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure,
+};
 use crate::net::Context;
+use crate::secret::SecretRef;
+use crate::span::Span;
 
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+/// How a rule spells a role, before its name.
+const ROLE: &str = "role:";
+
+/// How the ids of roles begin; those of resources begin with `rs-`.
+const ROLE_ID: &str = "r-";
+
+/// For one attempt at one request: many times what an answer takes, and short enough for five attempts in a run.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// strongDM, by its API.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Config {}
+pub struct Config {
+    /// The access key of an API key, with the rights to list users and resources and to read and write grants.
+    pub access_key: SecretRef,
+    /// The secret key of the same API key.
+    pub secret_key: SecretRef,
+    /// Where the API is, as HOST:PORT; `app.uk.strongdm.com:443` and `app.eu.strongdm.com:443` are others.
+    #[serde(default = "default_host")]
+    pub host: Option<String>,
+    /// A private CA's certificates (PEM), trusted beside the usual ones.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// How long one attempt at one request may take; 30 s if not given.
+    #[serde(default)]
+    pub timeout: Option<Span>,
+}
+
+/// The default of the vendor's SDKs since 2025-03-31; it was `api.strongdm.com:443` before.
+const HOST: &str = "app.strongdm.com:443";
+
+fn default_host() -> Option<String> {
+    Some(HOST.to_owned())
+}
 
 impl Config {
-    pub fn resolve(&mut self, _folder: &Path) {}
+    /// Takes relative paths as relative to `folder`, the config file's own.
+    pub fn resolve(&mut self, folder: &Path) {
+        self.access_key.resolve(folder);
+        self.secret_key.resolve(folder);
+        if let Some(file) = &mut self.ca_file {
+            *file = folder.join(&*file);
+        }
+    }
 }
 
-pub struct StrongDm {}
+pub struct StrongDm {
+    api: Api,
+    /// What was last seen or made, so that the same grant again costs no request and makes no second one.
+    seen: Mutex<BTreeMap<GrantId, Held>>,
+}
 
 impl StrongDm {
-    pub async fn connect(_config: &Config, _context: Context) -> Result<Self> {
-        todo!("stub")
+    /// Reads the keys; nothing is asked of strongDM yet.
+    pub async fn connect(config: &Config, context: Context) -> Result<Self> {
+        let access = config.access_key.read().await.context("the access key of strongDM")?;
+        let secret = config.secret_key.read().await.context("the secret key of strongDM")?;
+        let host = config.host.as_deref().unwrap_or(HOST);
+        let timeout = config.timeout.map_or(TIMEOUT, |span| span.0);
+        let api = Api::new(host, config.ca_file.as_deref(), timeout, Keys::new(&access, &secret)?, context)?;
+        Ok(Self { api, seen: Mutex::default() })
+    }
+
+    fn seen(&self) -> MutexGuard<'_, BTreeMap<GrantId, Held>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The accounts behind the e-mails. The filter ignores case and takes `*` for anything, so they are compared again.
+    async fn accounts(&self, emails: &BTreeSet<Email>) -> Result<Vec<Account>> {
+        let filters: Vec<_> = emails.iter().map(|email| term("email", email.as_str())).collect();
+        let listed = self.api.accounts(&filters).await.context("the accounts of strongDM cannot be read")?;
+        let found: BTreeSet<_> = listed
+            .into_iter()
+            .filter_map(|account| account.user)
+            .map(|user| Account {
+                email: Email::new(&user.email),
+                suspended: user.suspended || user.suspended_ro,
+                id: AccountId(user.id),
+            })
+            .filter(|account| emails.contains(&account.email))
+            .collect();
+        for Account { id, email, .. } in &found {
+            ensure!(!id.0.is_empty(), "strongDM lists an account for {email} without an id");
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    /// Every grant of the entitlements, whoever made it; an entitlement that is gone has none.
+    async fn grants(&self, entitlements: &BTreeSet<Entitlement>) -> Result<BTreeMap<GrantId, Held>> {
+        let (roles, resources): (Vec<_>, Vec<_>) = entitlements.iter().partition(|entitlement| is_role(entitlement));
+        let filters = |field, of: Vec<&Entitlement>| of.into_iter().map(|one| term(field, &one.id)).collect::<Vec<_>>();
+        let (by_resource, by_role) = (filters("resourceid", resources), filters("roleid", roles));
+        let (grants, attachments) =
+            tokio::try_join!(self.api.account_grants(&by_resource), self.api.account_attachments(&by_role))
+                .context("the grants of strongDM cannot be read")?;
+        let known = |id: String| entitlements.get(&Entitlement { id, name: String::new() }).cloned();
+        let mut held = BTreeMap::new();
+        for grant in grants {
+            if let Some(entitlement) = known(grant.resource_id.clone()) {
+                let grant = shown(grant, entitlement);
+                held.insert(grant.id.clone(), grant);
+            }
+        }
+        for attachment in attachments {
+            if let Some(entitlement) = known(attachment.role_id.clone()) {
+                let membership = membership(attachment, entitlement);
+                held.insert(membership.id.clone(), membership);
+            }
+        }
+        ensure!(!held.contains_key(&GrantId::from("")), "strongDM lists a grant without an id");
+        Ok(held)
+    }
+
+    /// The grant of this access and these dates that was seen or made before.
+    fn known(&self, wanted: &Grant) -> Option<GrantId> {
+        let asked = request(wanted);
+        let standing = is_role(&wanted.access.entitlement);
+        let same = |held: &&Held| {
+            held.access == wanted.access && !held.foreign && (standing || is_same(&recorded(held), &asked))
+        };
+        self.seen().values().find(same).map(|held| held.id.clone())
+    }
+
+    fn remember(&self, held: Held) -> GrantId {
+        let id = held.id.clone();
+        self.seen().insert(id.clone(), held);
+        id
+    }
+
+    async fn grant_resource(&self, wanted: &Grant) -> Result<GrantId, Refusal> {
+        let Access { account, entitlement } = &wanted.access;
+        let asked = request(wanted);
+        let refused = match self.api.create_account_grant(asked.clone()).await {
+            Ok(id) => return Ok(self.remember(shown(AccountGrant { id, ..asked }, entitlement.clone()))),
+            Err(error) if api::code(&error) == Some(Code::AlreadyExists) => error,
+            Err(error) => return Err(Refusal::Failed(error)),
+        };
+        let standing = self.api.account_grants_on(&account.0, &entitlement.id).await.map_err(Refusal::Failed)?;
+        if let Some(same) = standing.iter().find(|grant| is_same(grant, &asked)) {
+            return Ok(self.remember(shown(same.clone(), entitlement.clone())));
+        }
+        if standing.is_empty() {
+            return Err(Refusal::Failed(refused.context(format!(
+                "strongDM says that it exists already but lists no such grant; perhaps {} has '{}' by a role",
+                wanted.email, entitlement.name
+            ))));
+        }
+        Err(Refusal::Occupied(standing.into_iter().map(|grant| shown(grant, entitlement.clone())).collect()))
+    }
+
+    async fn grant_role(&self, wanted: &Grant) -> Result<GrantId> {
+        let Access { account: AccountId(account), entitlement } = &wanted.access;
+        let attachment = match self.api.create_account_attachment(account, &entitlement.id).await {
+            Ok(id) => AccountAttachment { id, account_id: account.clone(), role_id: entitlement.id.clone() },
+            Err(error) if api::code(&error) == Some(Code::AlreadyExists) => {
+                self.api.account_attachment_to(account, &entitlement.id).await?.ok_or(error)?
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(self.remember(membership(attachment, entitlement.clone())))
+    }
+
+    async fn delete(&self, id: &GrantId, entitlement: &Entitlement) -> Result<()> {
+        if is_role(entitlement) {
+            self.api.delete_account_attachment(&id.0).await?;
+        } else {
+            self.api.delete_account_grant(&id.0).await?;
+        }
+        self.seen().remove(id);
+        Ok(())
     }
 }
 
-use crate::domain::{Asked, Current, Entitlement, Grant, GrantId, Owned, Tenure};
+impl Desk for StrongDm {
+    fn context(&self) -> &Context {
+        self.api.context()
+    }
+
+    async fn create(&self, wanted: &Grant) -> Result<GrantId, Refusal> {
+        if let Some(id) = self.known(wanted) {
+            return Ok(id);
+        }
+        if is_role(&wanted.access.entitlement) {
+            return self.grant_role(wanted).await.map_err(Refusal::Failed);
+        }
+        self.grant_resource(wanted).await
+    }
+
+    async fn delete(&self, id: &GrantId, entitlement: &Entitlement) -> Result<()> {
+        StrongDm::delete(self, id, entitlement).await
+    }
+}
+
 #[async_trait]
 impl super::Target for StrongDm {
-    fn tenure(&self, _: &Entitlement) -> Tenure {
-        todo!("stub")
+    fn tenure(&self, entitlement: &Entitlement) -> Tenure {
+        if is_role(entitlement) { Tenure::Standing } else { Tenure::Scheduled }
     }
-    async fn read(&self, _: &Asked) -> Result<Current> {
-        todo!("stub")
+
+    async fn read(&self, asked: &Asked) -> Result<Current> {
+        let names = async {
+            let resolved = resolve::resolve(&self.api, &asked.entitlements).await;
+            resolved.context("the resources and roles of strongDM cannot be read")
+        };
+        let (accounts, entitlements) = tokio::try_join!(self.accounts(&asked.emails), names)?;
+        // The first of two with the same id stays, and the one just read knows today's name.
+        let mut wanted: BTreeSet<_> = entitlements.values().flatten().flatten().cloned().collect();
+        wanted.extend(asked.owned.iter().map(|access| access.entitlement.clone()));
+        let grants = self.grants(&wanted).await?;
+        self.seen().clone_from(&grants);
+        Ok(Current { accounts, entitlements, grants: grants.into_values().collect() })
     }
-    async fn grant(&self, _: &Grant) -> Result<GrantId> {
-        todo!("stub")
+
+    async fn grant(&self, wanted: &Grant) -> Result<GrantId> {
+        self.create(wanted).await.map_err(|refusal| refusal.into_error(wanted)).with_context(|| {
+            format!("{} could not be given '{}' on strongDM", wanted.email, wanted.access.entitlement.name)
+        })
     }
-    async fn revoke(&self, _: &Owned) -> Result<()> {
-        todo!("stub")
+
+    async fn revoke(&self, held: &Owned) -> Result<()> {
+        let Grant { access, email, .. } = &held.grant;
+        let id = held.id.as_ref().with_context(|| unconfirmed(&held.grant))?;
+        StrongDm::delete(self, id, &access.entitlement).await.with_context(|| {
+            format!("'{}' could not be taken back from {email} on strongDM (grant {id})", access.entitlement.name)
+        })
     }
-    async fn amend(&self, _: &Owned, _: &Grant) -> Result<GrantId> {
-        todo!("stub")
+
+    async fn amend(&self, held: &Owned, to: &Grant) -> Result<GrantId> {
+        let id = held.id.as_ref().with_context(|| unconfirmed(&held.grant))?;
+        if is_role(&to.access.entitlement) {
+            return Ok(id.clone());
+        }
+        amend::amend(self, id, &held.grant, to).await.with_context(|| {
+            format!("the grant of '{}' to {} on strongDM could not be moved", to.access.entitlement.name, to.email)
+        })
     }
+}
+
+fn unconfirmed(Grant { access, email, .. }: &Grant) -> String {
+    format!("it is not known whether '{}' was ever given to {email} on strongDM", access.entitlement.name)
+}
+
+fn is_role(entitlement: &Entitlement) -> bool {
+    entitlement.id.starts_with(ROLE_ID)
+}
+
+/// A grant of ours in strongDM's words. Both dates are always there: without an end it would never end.
+fn request(Grant { access, period, .. }: &Grant) -> AccountGrant {
+    AccountGrant {
+        resource_id: access.entitlement.id.clone(),
+        account_id: access.account.0.clone(),
+        start_from: Some(timestamp(period.start())),
+        valid_until: Some(timestamp(period.end())),
+        ..AccountGrant::default()
+    }
+}
+
+/// A grant as strongDM shows it, in our words.
+fn shown(grant: AccountGrant, entitlement: Entitlement) -> Held {
+    Held {
+        id: GrantId(grant.id),
+        access: Access { account: AccountId(grant.account_id), entitlement },
+        from: instant(grant.start_from),
+        until: instant(grant.valid_until),
+        foreign: !grant.access_request_id.is_empty(),
+    }
+}
+
+/// What was shown, in strongDM's words again.
+fn recorded(held: &Held) -> AccountGrant {
+    let date = |date: Option<DateTime<Utc>>| date.map(timestamp);
+    AccountGrant {
+        resource_id: held.access.entitlement.id.clone(),
+        account_id: held.access.account.0.clone(),
+        start_from: date(held.from),
+        valid_until: date(held.until),
+        ..AccountGrant::default()
+    }
+}
+
+fn membership(attachment: AccountAttachment, entitlement: Entitlement) -> Held {
+    let access = Access { account: AccountId(attachment.account_id), entitlement };
+    Held { id: GrantId(attachment.id), access, from: None, until: None, foreign: false }
 }
