@@ -1,0 +1,66 @@
+//! How the service misbehaves when told to.
+
+use httpmock::HttpMockResponse;
+use serde_json::json;
+
+use super::answer::{json_body, respond};
+
+/// A way to fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// A bare status with the HTML page of a proxy, as 5xx and 414 have it.
+    Html(u16),
+    /// 429 with the seconds until the limit is reset.
+    RateLimited { reset: u64 },
+    /// 429 without headers or body, which the vendor says can occur.
+    RateLimitedBare,
+    /// 403 of a token that lacks a scope.
+    ScopeLacking,
+    /// 404 code 2100.
+    NotFound,
+    /// 200 whose body is this many bytes of no JSON.
+    Garbage(usize),
+    /// 302 to this URL.
+    Redirect(String),
+    /// The first page again and again, each time with more to come.
+    Endless,
+}
+
+/// A fault that waits for its requests.
+pub(super) struct Armed {
+    pub needle: String,
+    pub left: usize,
+    pub fault: Fault,
+}
+
+impl Fault {
+    /// The failing answer; `None` for the fault that is an answer gone wrong.
+    pub(super) fn response(&self) -> Option<HttpMockResponse> {
+        Some(match self {
+            Self::Html(status) => {
+                let page = format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>");
+                respond(*status, "text/html", page)
+            }
+            Self::RateLimited { reset } => HttpMockResponse::builder()
+                .status(429)
+                .header("content-type", "application/json")
+                .header("ratelimit-limit", "960")
+                .header("ratelimit-remaining", "0")
+                .header("ratelimit-reset", reset.to_string())
+                .body(json!({"error": {"message": "Rate Limit Exceeded", "code": 2020}}).to_string())
+                .build(),
+            Self::RateLimitedBare => HttpMockResponse::builder().status(429).build(),
+            Self::ScopeLacking => json_body(
+                403,
+                &json!({"error": {
+                    "message": "Access token lacks required scopes", "code": 2010,
+                    "required_scopes": "oncalls.read", "token_scopes": "users.read",
+                }}),
+            ),
+            Self::NotFound => json_body(404, &json!({"error": {"message": "Not Found", "code": 2100}})),
+            Self::Garbage(bytes) => respond(200, "application/json", "x".repeat(*bytes)),
+            Self::Redirect(to) => HttpMockResponse::builder().status(302).header("location", to.clone()).build(),
+            Self::Endless => return None,
+        })
+    }
+}
