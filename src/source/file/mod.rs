@@ -1,37 +1,148 @@
-//! Stub.
+//! A rota file: who is on call, written down as rotations in TOML.
+//!
+//! Needs no service and no account. The same file gives the same shifts to everybody; nothing else is stored.
+//!
+//! ```toml
+//! [people]                                  # short names; an e-mail may stand anywhere a name does
+//! alice = "alice@example.com"
+//! bob = "bob@example.com"
+//!
+//! [schedules.database]
+//! timezone = "Europe/Berlin"                # every time below is this clock, unless it carries an offset
+//!
+//! [[schedules.database.layers]]             # a later layer covers the earlier ones wherever it has somebody on
+//! start = "2026-01-05 09:00"                # the first turn begins; so hand-over is on Mondays at 09:00
+//! every = "1 week"                          # N hours, days, weeks or months
+//! users = ["alice", ["alice", "bob"], "nobody"]
+//! during = ["Mon-Fri 09:00-17:00"]          # which hours of the week count; it does not stop the turns
+//! end = "2027-01-04 09:00"
+//!
+//! [[schedules.database.overrides]]          # covers all layers; a later override covers an earlier one
+//! from = "2026-12-24 18:00"
+//! to = "2026-12-27 09:00"
+//! user = "bob"
+//! replaces = "alice"                        # only where alice would be on call
+//! reason = "Christmas"
+//! ```
+//!
+//! Turn *k* lasts from `start + k·every` to `start + (k+1)·every` on the wall clock, placed in the zone afterwards: hand-over
+//! stays at nine all year. A time that the clock skips is pushed on by the gap, of one that it shows twice the first is
+//! taken; a day that a month lacks is its last.
 
-use std::path::Path;
+mod during;
+mod expand;
+mod faults;
+mod rota;
+mod track;
 
-use anyhow::Result;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow};
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::domain::{Coverage, OnCall, Period, Person, Reading, Schedule, Shift};
 use crate::net::Context;
+use crate::zone::Zone;
+use expand::{Duty, Expansion};
 
+/// Uncovered stretches that are told one by one. A schedule for office hours has two every day, and a report is for reading.
+const STRETCHES_TOLD: usize = 3;
+
+/// A rota file, in TOML; see `examples/rota.toml`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Config {}
-
-impl Config {
-    pub fn resolve(&mut self, _folder: &Path) {}
+pub struct Config {
+    /// The rota file; a relative path starts at the config file's folder.
+    pub path: PathBuf,
+    /// The IANA zone of schedules that name none, for instance `Europe/Berlin`.
+    pub timezone: Option<String>,
 }
 
-pub struct File {}
+impl Config {
+    pub fn resolve(&mut self, folder: &Path) {
+        self.path = folder.join(&self.path);
+    }
+}
+
+/// The rota file as a source. It is read anew at each reading.
+pub struct File {
+    path: PathBuf,
+    zone: Option<Zone>,
+}
 
 impl File {
-    pub fn connect(_config: &Config, _context: Context) -> Result<Self> {
-        todo!("stub")
+    /// Fails where `timezone` is no zone.
+    pub fn connect(config: &Config, _context: Context) -> Result<Self> {
+        let zone = config.timezone.as_deref().map(Zone::parse).transpose();
+        Ok(Self { path: config.path.clone(), zone: zone.context("`timezone` of a rota source cannot be used")? })
     }
+
+    /// Its schedules by name, or one sentence for each fault.
+    async fn load(&self) -> Result<BTreeMap<String, rota::Schedule>, String> {
+        let path = self.path.display();
+        let text = tokio::fs::read_to_string(&self.path).await;
+        let text = text.map_err(|error| format!("cannot read the rota file {path}: {error}"))?;
+        rota::parse(&text, self.zone.as_ref()).map_err(|faults| {
+            let lines: Vec<_> = faults.iter().map(|(line, fault)| format!("{path}:{line}: {fault}")).collect();
+            format!("cannot use the rota file {path}:\n{}", lines.join("\n"))
+        })
+    }
+
+    fn reading(&self, name: &str, schedules: &BTreeMap<String, rota::Schedule>, window: Period) -> Result<Reading> {
+        let Some(schedule) = schedules.get(name) else {
+            let near = faults::near(name, schedules.keys().map(String::as_str));
+            let known = schedules.keys().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+            let hint = if near.is_empty() { format!("; it has {known}") } else { near };
+            return Err(anyhow!("the rota file {} has no schedule '{name}'{hint}", self.path.display()));
+        };
+        let Expansion { duties, uncovered } = schedule.rotation.expand(window);
+        let named = Schedule { id: name.to_owned(), name: name.to_owned() };
+        let shifts = duties.into_iter().map(|duty| shift(&named, duty)).collect();
+        let remarks = self.remarks(name, schedule, &uncovered, window);
+        Ok(Reading { schedule: named, coverage: Coverage::Window, shifts, remarks })
+    }
+
+    /// What a person should know of the window: odd times and overlaps that still matter, and stretches uncovered.
+    fn remarks(&self, name: &str, schedule: &rota::Schedule, uncovered: &[Period], window: Period) -> Vec<String> {
+        let path = self.path.display();
+        // A day of grace: an odd time explains the shifts around it for a while.
+        let since = window.start().checked_sub_signed(TimeDelta::days(1)).unwrap_or(window.start());
+        let relevant = schedule.remarks.iter().filter(|remark| remark.until >= since);
+        let mut remarks: Vec<_> =
+            relevant.map(|remark| format!("{path}:{}: {}.", remark.line, remark.sentence)).collect();
+        let zone = &schedule.rotation.zone;
+        let place = format!("{path}:{}", schedule.line);
+        remarks.extend(uncovered.iter().take(STRETCHES_TOLD).map(|gap| {
+            let (from, to) = (zone.format(gap.start()), zone.format(gap.end()));
+            format!("{place}: nobody is on call in schedule '{name}' from {from} to {to}.")
+        }));
+        if let Some(more) = uncovered.len().checked_sub(STRETCHES_TOLD).filter(|more| *more > 0) {
+            remarks.push(format!(
+                "{place}: nobody is on call in schedule '{name}' in {more} more stretches of the window."
+            ));
+        }
+        remarks
+    }
+}
+
+fn shift(schedule: &Schedule, duty: Duty) -> Shift {
+    let Duty { start, end, member } = duty;
+    let person = Person { id: member.email.to_string(), name: member.name, email: Some(member.email) };
+    Shift { schedule: schedule.clone(), level: None, person, start: Some(start), end }
 }
 
 #[async_trait]
 impl super::Source for File {
-    async fn read(
-        &self,
-        _: &std::collections::BTreeSet<crate::domain::OnCall>,
-        _: crate::domain::Period,
-    ) -> std::collections::BTreeMap<crate::domain::OnCall, Result<crate::domain::Reading>> {
-        todo!("stub")
+    async fn read(&self, asked: &BTreeSet<OnCall>, window: Period) -> BTreeMap<OnCall, Result<Reading>> {
+        let schedules = self.load().await;
+        let answer = |asked: &OnCall| match (asked, &schedules) {
+            (_, Err(why)) => Err(anyhow!("{why}")),
+            (OnCall::Schedule(name), Ok(schedules)) => self.reading(name, schedules, window),
+        };
+        asked.iter().map(|asked| (asked.clone(), answer(asked))).collect()
     }
 }
