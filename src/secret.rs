@@ -207,13 +207,11 @@ impl<'de> de::Visitor<'de> for RefVisitor {
                     "`command` takes a list, the program and its arguments: [\"pass\", \"show\", \"NAME\"]",
                 ));
             }
-            _ => return Err(de::Error::custom(format_args!("a secret has no '{place}'; {HOW}"))),
+            _ => return Err(de::Error::custom(HOW)),
         };
         match map.next_key::<String>()? {
             None => Ok(found),
-            Some(more) => {
-                Err(de::Error::custom(format_args!("a secret has one place, not '{place}' and '{more}' both")))
-            }
+            Some(_) => Err(de::Error::custom(format_args!("a secret is kept in one place only; {HOW}"))),
         }
     }
 }
@@ -370,6 +368,8 @@ mod tests {
             r#"{"env": ["hunter2secret"]}"#,
             r#"{"command": "hunter2secret"}"#,
             r#"{"value": "hunter2secret"}"#,
+            r#"{"hunter2secret": "value"}"#,
+            r#"{"env": "A", "hunter2secret": "value"}"#,
             r#"{"env": "A", "value": "hunter2secret"}"#,
         ] {
             let shown = serde_json::from_str::<SecretRef>(json).expect_err(json).to_string();
