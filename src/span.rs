@@ -12,14 +12,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(pub Duration);
 
-/// Units from the longest to the shortest, in milliseconds.
-const UNITS: [(&str, u64); 6] =
+/// A unit's name and its length in milliseconds.
+type Unit = (&'static str, u64);
+
+/// Units from the longest to the shortest.
+const UNITS: [Unit; 6] =
     [("w", 7 * 86_400_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// Ten years: longer than any shift, and far inside what a date can be moved by without overflow.
 const LONGEST: u64 = 3650 * 86_400_000;
 
-/// The same grammar for editors that read the schema: units in order, each at most once, none left out entirely.
+/// The same grammar for editors that read the schema: units in order, each at most once, and at least one.
 const PATTERN: &str = r"^(?=.*[0-9])\s*([0-9]+\s*w\s*)?([0-9]+\s*d\s*)?([0-9]+\s*h\s*)?([0-9]+\s*m(?!s)\s*)?([0-9]+\s*s\s*)?([0-9]+\s*ms\s*)?$";
 
 /// A text that is no length of time, and why.
@@ -84,12 +87,7 @@ fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
 }
 
 /// The length of `unit`, and the units that may still follow it.
-fn take_unit<'u>(
-    number: &str,
-    unit: &str,
-    after: &str,
-    units: &'u [(&str, u64)],
-) -> Result<(u64, &'u [(&'u str, u64)]), String> {
+fn take_unit<'u>(number: &str, unit: &str, after: &str, units: &'u [Unit]) -> Result<(u64, &'u [Unit]), String> {
     if let Some(place) = units.iter().position(|(name, _)| *name == unit) {
         return Ok((units[place].1, &units[place + 1..]));
     }

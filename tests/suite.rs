@@ -1,5 +1,6 @@
 //! The one integration-test binary: `mod` lines only.
 
+mod config;
 mod fakes;
 mod source;
 mod target;

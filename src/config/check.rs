@@ -52,17 +52,15 @@ pub fn check_zone(name: &str) -> Result<(), String> {
     }
 }
 
-/// Where the ledger is; `None` where that is unknown, which is then among `found`.
-pub(super) fn ledger(root: &Table, folder: &Path, found: &mut Findings) -> Option<PathBuf> {
+/// Where the ledger is. Where that is wrong or unknown it is a fault, and any path stands in for the rest of the checks.
+pub(super) fn ledger(root: &Table, folder: &Path, found: &mut Findings) -> PathBuf {
     if !root.has("ledger") {
-        let default = environment::default_ledger(environment::variable);
-        if default.is_none() {
+        return environment::default_ledger(environment::variable).unwrap_or_else(|| {
             found.add_whole("`ledger` has to be set, because neither XDG_STATE_HOME nor HOME is");
-        }
-        return default;
+            PathBuf::new()
+        });
     }
-    // Its own name stands in for a faulty one, so that the rest of the file is checked as well.
-    let ledger = root.get::<String>("ledger", found).unwrap_or_else(|| "ledger".into());
+    let Some(ledger) = root.get::<String>("ledger", found) else { return PathBuf::new() };
     let refusal = if ledger.starts_with("postgres://") || ledger.starts_with("postgresql://") {
         Some("`ledger`: PostgreSQL is not yet supported; give the path of a file")
     } else if ledger.trim().is_empty() || ledger.contains("://") {
@@ -73,7 +71,7 @@ pub(super) fn ledger(root: &Table, folder: &Path, found: &mut Findings) -> Optio
     if let Some(refusal) = refusal {
         found.add(&root.at("ledger"), refusal);
     }
-    Some(folder.join(ledger))
+    folder.join(ledger)
 }
 
 pub(super) fn aliases(root: &Table, found: &mut Findings) -> BTreeMap<Email, Email> {

@@ -157,3 +157,142 @@ fn from_environment(variables: Variables) -> Result<Config> {
 fn platform<T: DeserializeOwned>(value: Value, variable: &str) -> Result<T> {
     serde_json::from_value(value).with_context(|| format!("cannot use the environment variable {variable}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::source::SourceConfig;
+    use crate::target::TargetConfig;
+
+    fn variables(set: &[(&str, &str)]) -> impl Fn(&str) -> Option<OsString> + use<> {
+        let set: BTreeMap<String, OsString> = set.iter().map(|(name, value)| ((*name).into(), value.into())).collect();
+        move |name| set.get(name).cloned()
+    }
+
+    fn bare() -> Config {
+        from_environment(&variables(&[("HOME", "/home/ada")])).expect("a config")
+    }
+
+    fn grants(grants: &[(&str, &str)]) -> Vec<(String, String)> {
+        grants.iter().map(|(target, entitlement)| ((*target).into(), (*entitlement).into())).collect()
+    }
+
+    #[test]
+    fn the_usual_places_are_looked_at_in_order() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let here = folder.path().join("here");
+        let xdg = folder.path().join("xdg/oncall-sync/config.toml");
+        let home = folder.path().join("home/.config/oncall-sync/config.toml");
+        for file in [&here.join("oncall-sync.toml"), &xdg, &home] {
+            fs::create_dir_all(file.parent().expect("a folder")).expect("folders");
+            fs::write(file, "").expect("a file");
+        }
+        let home_folder = folder.path().join("home");
+        let xdg_folder = folder.path().join("xdg");
+        let path = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+        let (home_folder, xdg_folder) = (path(&home_folder), path(&xdg_folder));
+        let both = variables(&[("HOME", &home_folder), ("XDG_CONFIG_HOME", &xdg_folder)]);
+
+        assert_eq!(find(None, &here, &both).expect("found"), Some(here.join("oncall-sync.toml")));
+        fs::remove_file(here.join("oncall-sync.toml")).expect("removed");
+        assert_eq!(find(None, &here, &both).expect("found"), Some(xdg));
+        assert_eq!(find(None, &here, &variables(&[("HOME", &home_folder)])).expect("found"), Some(home.clone()));
+        let relative = variables(&[("HOME", &home_folder), ("XDG_CONFIG_HOME", "xdg")]);
+        assert_eq!(find(None, &here, &relative).expect("found"), Some(home));
+    }
+
+    #[test]
+    fn a_file_asked_for_comes_first_and_has_to_exist() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["oncall-sync.toml", "asked.toml", "named.toml"] {
+            fs::write(folder.path().join(name), "").expect("a file");
+        }
+        let named = variables(&[("ONCALL_SYNC_CONFIG", "named.toml")]);
+        let find = |explicit: Option<&str>, variables| find(explicit.map(Path::new), folder.path(), variables);
+        assert_eq!(find(Some("asked.toml"), &named).expect("found"), Some("asked.toml".into()));
+        assert_eq!(find(None, &named).expect("found"), Some("named.toml".into()));
+        assert_eq!(
+            find(Some("absent.toml"), &named).expect_err("absent").to_string(),
+            "the config file absent.toml (from --config) does not exist"
+        );
+        assert_eq!(
+            find(None, &variables(&[("ONCALL_SYNC_CONFIG", "absent.toml")])).expect_err("absent").to_string(),
+            "the config file absent.toml (from $ONCALL_SYNC_CONFIG) does not exist"
+        );
+    }
+
+    #[test]
+    fn the_ledgers_usual_place_follows_the_environment() {
+        let place = |set: &[(&str, &str)]| default_ledger(variables(set));
+        assert_eq!(place(&[("HOME", "/h")]), Some("/h/.local/state/oncall-sync/ledger.db".into()));
+        assert_eq!(place(&[("HOME", "/h"), ("XDG_STATE_HOME", "/s")]), Some("/s/oncall-sync/ledger.db".into()));
+        assert_eq!(place(&[]), None);
+    }
+
+    #[test]
+    fn without_a_file_the_environment_names_pagerduty_and_strongdm() {
+        let config = bare();
+        let (source, target) = (&config.sources["pagerduty"], &config.targets["strongdm"]);
+        assert!(matches!(source, SourceConfig::Pagerduty(_)), "{source:?}");
+        assert!(matches!(target, TargetConfig::Strongdm(_)), "{target:?}");
+        let (source, target) = (format!("{source:?}"), format!("{target:?}"));
+        assert!(source.contains("api_key: Env(\"PAGERDUTY_API_KEY\")"), "{source}");
+        assert!(target.contains("access_key: Env(\"SDM_API_ACCESS_KEY\")"), "{target}");
+        assert!(target.contains("secret_key: Env(\"SDM_API_SECRET_KEY\")"), "{target}");
+        assert_eq!(config.ledger, PathBuf::from("/home/ada/.local/state/oncall-sync/ledger.db"));
+        assert!(config.rules.is_empty());
+        assert_eq!(config.path, None);
+    }
+
+    #[test]
+    fn the_environment_moves_the_addresses() {
+        let moved = from_environment(&variables(&[
+            ("HOME", "/h"),
+            ("PAGERDUTY_API_URL", "https://api.eu.pagerduty.com"),
+            ("SDM_API_HOST", "app.eu.strongdm.com:443"),
+        ]))
+        .expect("a config");
+        assert!(format!("{:?}", moved.sources).contains("api.eu.pagerduty.com"), "{:?}", moved.sources);
+        assert!(format!("{:?}", moved.targets).contains("app.eu.strongdm.com"), "{:?}", moved.targets);
+        assert_ne!(moved.digest, bare().digest);
+    }
+
+    #[test]
+    fn a_rule_of_the_command_line_is_named_after_its_schedules() {
+        let mut config = bare();
+        let asked = grants(&[("strongdm", "prod"), ("strongdm", "role:dba"), ("strongdm", "prod")]);
+        config.add_rule(&["P2".into(), "P1".into(), "P2".into()], &asked).expect("a rule");
+        let [rule] = config.rules.as_slice() else { panic!("{:?}", config.rules) };
+        assert_eq!((rule.name.as_str(), rule.source.as_str()), ("--schedule P1,P2", "pagerduty"));
+        assert_eq!(rule.schedules, ["P1", "P2"]);
+        assert_eq!(rule.grant, BTreeMap::from([("strongdm".into(), vec!["prod".into(), "role:dba".into()])]));
+    }
+
+    #[test]
+    fn a_rule_of_the_command_line_names_what_it_cannot_use() {
+        let schedule = ["P1".to_owned()];
+        let refusal = |config: &mut Config, schedules: &[String], asked: &[(&str, &str)]| {
+            config.add_rule(schedules, &grants(asked)).expect_err("refused").to_string()
+        };
+        let mut config = bare();
+        assert_eq!(
+            refusal(&mut config, &schedule, &[("strongdn", "prod")]),
+            "`--grant strongdn=prod` names an unknown target; did you mean 'strongdm'?"
+        );
+        assert_eq!(refusal(&mut config, &schedule, &[("strongdm", "")]), "`--grant strongdm=` names no entitlement");
+        assert_eq!(
+            refusal(&mut config, &[], &[("strongdm", "prod")]),
+            "a `--grant` needs a `--schedule` whose shifts it follows"
+        );
+        let source = config.sources["pagerduty"].clone();
+        config.sources.insert("second".into(), source);
+        assert_eq!(
+            refusal(&mut config, &schedule, &[("strongdm", "prod")]),
+            "`--schedule` with `--grant` cannot tell which source is meant ('pagerduty' and 'second'); write a [[rule]] \
+             with its `source` into the config file (`--config`)"
+        );
+        assert!(config.rules.is_empty());
+    }
+}

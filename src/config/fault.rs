@@ -78,21 +78,28 @@ impl<'t> Findings<'t> {
     }
 }
 
-/// `known` in a sentence's tail: the one that `name` was probably meant to be, or all of them where they are few.
+/// The tail of a sentence about the unknown `name`: what it was probably meant to be, or all that is known where that is
+/// few.
 pub fn near<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
-    /// Below this two words share too little for one to be a slip of the other.
-    const ALIKE: f64 = 0.8;
     /// More than this nobody reads in an error.
     const FEW: usize = 12;
 
     let known: Vec<&str> = known.into_iter().collect();
-    let likeness = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
-    let best = known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    match best {
-        Some(best) if likeness(best) >= ALIKE => format!("; did you mean '{best}'?"),
-        Some(_) if known.len() <= FEW => format!("; known are {}", listed(&known)),
-        _ => String::new(),
+    match alike(name, &known) {
+        Some(best) => format!("; did you mean '{best}'?"),
+        None if (1..=FEW).contains(&known.len()) => format!("; known are {}", listed(&known)),
+        None => String::new(),
     }
+}
+
+/// The one of `known` that `name` is probably a slip of.
+pub(super) fn alike<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
+    /// Below this likeness two words share too little for one to be a slip of the other.
+    const ALIKE: f64 = 0.8;
+
+    let likeness = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
+    let best = known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(best) >= ALIKE).then_some(best)
 }
 
 /// Names in quotes, as a list in a sentence.

@@ -184,7 +184,7 @@ fn parse(text: &str, path: &Path, found: &mut Findings) -> Option<Config> {
         window: check::span(&root, "window", DEFAULT_WINDOW, check::LONGEST_WINDOW, found),
         deadline: check::span(&root, "deadline", DEFAULT_DEADLINE, check::LONGEST_DEADLINE, found),
         timezone: check::timezone(&root, found),
-        ledger: check::ledger(&root, folder, found)?,
+        ledger: check::ledger(&root, folder, found),
         rules: rules::read(&root, &sources.names, &targets.names, found),
         aliases: check::aliases(&root, found),
         limits: check::limits(&root, found),

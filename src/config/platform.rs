@@ -6,7 +6,7 @@ use schemars::{JsonSchema, schema_for};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::fault::{Findings, listed, near};
+use super::fault::{Findings, alike, listed};
 use super::table::Table;
 
 /// All tables of one sort.
@@ -53,7 +53,7 @@ fn is_name(name: &str) -> bool {
 
 fn read_one<T: DeserializeOwned>(name: &str, table: &Table, kinds: &[Kind], found: &mut Findings) -> Option<T> {
     let before = found.count();
-    let Some(kind) = kind(name, table, kinds, found) else { return None };
+    let kind = kind(name, table, kinds, found)?;
     table.refuse_unknown(&kind.keys, found);
     for required in kind.required.iter().filter(|key| !table.has(key)) {
         found.add(&table.at(""), format!("{} has no `{required}`", table.what()));
@@ -85,10 +85,11 @@ fn kind<'k>(name: &str, table: &Table, kinds: &'k [Kind], found: &mut Findings) 
     if kind.is_none() {
         let known: Vec<&str> = kinds.iter().map(|kind| kind.name.as_str()).collect();
         let sentence = match said {
-            Some(said) => {
-                format!("{} has the unknown kind '{said}'{}", table.what(), near(&said, known.iter().copied()))
-            }
             None => format!("{} has no `kind`, and its name is none either", table.what()),
+            Some(said) => {
+                let hint = alike(&said, &known).map(|kind| format!(" (did you mean '{kind}'?)")).unwrap_or_default();
+                format!("{} has the unknown kind '{said}'{hint}", table.what())
+            }
         };
         found.add(&table.at("kind"), format!("{sentence}; the kinds are {}", listed(&known)));
     }
