@@ -123,5 +123,5 @@ def config(folder, servers, window, rules, more=""):
     return path
 
 
-def run(command, environment):
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE * 5)
+def run(command, environment, patience=PATIENCE * 5):
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=patience)

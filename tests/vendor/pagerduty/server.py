@@ -110,13 +110,13 @@ class PagerDuty:
     # -- operations
 
     @staticmethod
-    def page(query, items, name):
+    def page(query, items, name, render):
         limit = min(int(query.get("limit", DEFAULT_LIMIT)), MAX_LIMIT)
         offset = int(query.get("offset", 0))
         if limit < 1 or offset < 0 or offset + limit > MAX_REACH:
             raise Refusal(400, 2002, "Arguments Caused Error", "Offset plus limit is too large.")
         total = len(items) if query.get("total") == "true" else None
-        shown = items[offset : offset + limit]
+        shown = [render(item) for item in items[offset : offset + limit]]
         return {name: shown, "limit": limit, "offset": offset, "more": offset + limit < len(items), "total": total}
 
     @staticmethod
@@ -144,8 +144,8 @@ class PagerDuty:
             # The default window is one instant, and a shift that holds it counts.
             return (begins is None or begins < until or begins <= since) and (ends is None or ends > since)
 
-        shown = [self.oncall(entry, include) for entry in self.oncalls if asked(entry) and overlaps(entry)]
-        return self.page(query, shown, "oncalls")
+        touching = [entry for entry in self.oncalls if asked(entry) and overlaps(entry)]
+        return self.page(query, touching, "oncalls", lambda entry: self.oncall(entry, include))
 
     def oncall(self, entry, include):
         user = self.user_reference(entry["user"])
@@ -165,7 +165,7 @@ class PagerDuty:
     def list_schedules(self, query, _):
         asked = query.get("query", "").lower()
         layered = [key for key, entry in self.schedules.items() if not entry.get("v3") and asked in str(entry["name"]).lower()]
-        return self.page(query, [self.schedule(key) for key in layered], "schedules")
+        return self.page(query, layered, "schedules", self.schedule)
 
     def get_schedule(self, query, schedule_id):
         if schedule_id not in self.schedules:
@@ -205,12 +205,8 @@ class PagerDuty:
 
     def list_schedules_v3(self, query, _):
         asked = query.get("query", "").lower()
-        shown = [
-            self.schedule_reference(key)
-            for key, entry in self.schedules.items()
-            if entry.get("v3") and asked in str(entry["name"]).lower()
-        ]
-        return self.page(query, shown, "schedules")
+        shifting = [key for key, entry in self.schedules.items() if entry.get("v3") and asked in str(entry["name"]).lower()]
+        return self.page(query, shifting, "schedules", self.schedule_reference)
 
     def get_schedule_v3(self, query, schedule_id):
         schedule = self.schedules.get(schedule_id)
