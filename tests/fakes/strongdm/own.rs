@@ -7,7 +7,7 @@ use tonic::{Code, Request, Status};
 
 use super::server::Raw;
 use super::wire::{self, AccountGrant, GrantCreate, ListMeta, ListRequest, ListResponse};
-use super::{ACCESS_KEY, Fake, Fault, SECRET_KEY, StrongDm, Trouble, World};
+use super::{ACCESS_KEY, Fake, Fault, SECRET_KEY, StrongDm, Tls, Trouble, World};
 
 fn now() -> DateTime<Utc> {
     "2026-03-01T12:00:00Z".parse().expect("an instant")
@@ -127,4 +127,21 @@ async fn keeps_grants_and_loses_replies() {
     let status = call(&fake, "AccountGrants.Delete", delete).await.expect_err("gone");
     assert_eq!(status.code(), Code::NotFound);
     assert!(fake.changes()[2].live.iter().all(|(account, _)| account == "a-2"));
+}
+
+#[tokio::test]
+async fn speaks_tls_in_the_name_of_its_certificate() {
+    for (name, trusted) in [("localhost", true), ("another.example", false)] {
+        let fake = StrongDm::start_tls(world(), Tls::new(name));
+        let mut config = oncall_sync::net::tls::config(Some(&fake.ca_file())).expect("a client's config");
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let address = fake.host().replace("localhost", "127.0.0.1");
+        let socket = tokio::net::TcpStream::connect(address).await.expect("a connection");
+        let server = "localhost".try_into().expect("a name");
+        let outcome = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config)).connect(server, socket).await;
+        assert_eq!(outcome.is_ok(), trusted, "{name}");
+        if let Ok(stream) = outcome {
+            assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+        }
+    }
 }
