@@ -24,9 +24,7 @@ use tokio::sync::{oneshot, watch};
 pub use front::Tls;
 pub use server::Call;
 use server::{Shared, State};
-pub use world::{
-    Account, Attachment, Change, Cursors, Fault, Grant, Kind, Manners, Resource, Role, Several, Trouble, World,
-};
+pub use world::{Account, Attachment, Change, Cursors, Fault, Grant, Kind, Manners, Several, Trouble, World};
 
 /// The access key of the vendor's documentation, as good as any.
 pub const ACCESS_KEY: &str = "auth-0123456789abcdef";

@@ -77,13 +77,10 @@ async fn accept(listener: TcpListener, shared: Shared, acceptor: Option<TlsAccep
         let (acceptor, mut broken) = (acceptor.clone(), broken.clone());
         broken.mark_unchanged();
         tokio::spawn(async move {
-            match acceptor {
-                None => relay(client, address, broken).await,
-                // A handshake that fails is the client's to report.
-                Some(acceptor) => match acceptor.accept(client).await {
-                    Ok(client) => relay(client, address, broken).await,
-                    Err(_) => {}
-                },
+            let Some(acceptor) = acceptor else { return relay(client, address, broken).await };
+            // A handshake that fails is the client's to report.
+            if let Ok(client) = acceptor.accept(client).await {
+                relay(client, address, broken).await;
             }
         });
     }

@@ -66,7 +66,8 @@ async fn a_role_given_with_a_lost_reply_is_recognised() {
     let wanted = Grant { access: access("a-1", "r-1", "role:dba"), email: Email::new(ALICE), period: shift(8) };
     let target = connect(&fake).await;
     let id = target.grant(&wanted).await.expect("it was made, and is found");
-    assert_eq!(fake.attachments().into_iter().map(|attached| attached.id).collect::<Vec<_>>(), [id.0.clone()]);
+    let ids: Vec<_> = fake.attachments().into_iter().map(|attached| GrantId(attached.id)).collect();
+    assert_eq!(ids, std::slice::from_ref(&id));
     fake.trouble(Trouble::new("AccountAttachments.Delete", Fault::LostReply));
     target.revoke(&owned(&id, &wanted)).await.expect("it was taken back");
     assert_eq!(fake.attachments(), []);
