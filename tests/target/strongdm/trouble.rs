@@ -203,3 +203,14 @@ async fn a_service_that_is_not_there_is_named() {
     let told = told(read_by(&config(&toml.replace(&host, &nobody)), context()).await);
     assert!(told.contains(&format!("127.0.0.1:{port}")), "{told}");
 }
+
+#[tokio::test]
+async fn an_attempt_after_midnight_is_signed_for_the_new_day() {
+    let evening = "2026-03-01T23:59:59Z".parse().expect("an instant");
+    let fake = start(|_| {});
+    fake.change(|world| world.clock = (evening, std::time::Instant::now()));
+    fake.trouble(Trouble::new("*", Fault::RateLimit(Some(Duration::from_millis(1500)))).times(2));
+    let context = Context::new(Clock::new(evening), Instant::now() + Duration::from_secs(30));
+    let current = read_by(&config(&fake.toml()), context).await.expect("a reading");
+    assert_eq!(current.accounts.len(), 1);
+}
