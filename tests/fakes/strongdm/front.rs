@@ -1,0 +1,96 @@
+//! The door: a loopback port whose connections can be broken, with TLS or without, before the gRPC server behind it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{oneshot, watch};
+use tokio_rustls::TlsAcceptor;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+
+use super::server::{AnyMethod, Shared};
+
+/// A certificate authority and the certificate that it gave to a server.
+pub struct Tls {
+    pub ca_pem: String,
+    chain: Vec<CertificateDer<'static>>,
+    key: Vec<u8>,
+}
+
+impl Tls {
+    /// A new authority, and a certificate for `name`.
+    pub fn new(name: &str) -> Self {
+        let mut ca = CertificateParams::new([]).expect("no names");
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().expect("a key")).expect("an authority");
+        let key = KeyPair::generate().expect("a key");
+        let server = CertificateParams::new([name.to_owned()]).expect("a name");
+        let certificate = server.signed_by(&key, &ca).expect("a certificate");
+        Self { ca_pem: ca.pem(), chain: vec![certificate.der().clone()], key: key.serialize_der() }
+    }
+
+    fn acceptor(self) -> TlsAcceptor {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring supports TLS 1.2 and 1.3")
+            .with_no_client_auth()
+            .with_single_cert(self.chain, PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.key)))
+            .expect("certificate and key belong together");
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+/// Serves on a thread of its own until `stop` is dropped; answers the address.
+pub fn serve(shared: Shared, tls: Option<Tls>, stop: oneshot::Receiver<()>) -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.set_nonblocking(true).expect("a socket");
+    let address = listener.local_addr().expect("an address");
+    let acceptor = tls.map(Tls::acceptor);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async move {
+            let listener = TcpListener::from_std(listener).expect("a runtime");
+            tokio::select! {
+                () = accept(listener, shared, acceptor) => {}
+                _ = stop => {}
+            }
+        });
+    });
+    address
+}
+
+async fn accept(listener: TcpListener, shared: Shared, acceptor: Option<TlsAcceptor>) {
+    let behind = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = behind.local_addr().expect("an address");
+    let broken = shared.broken.subscribe();
+    let service = AnyMethod(shared);
+    tokio::spawn(Server::builder().serve_with_incoming(service, TcpListenerStream::new(behind)));
+    while let Ok((client, _)) = listener.accept().await {
+        client.set_nodelay(true).expect("a socket");
+        let (acceptor, mut broken) = (acceptor.clone(), broken.clone());
+        broken.mark_unchanged();
+        tokio::spawn(async move {
+            let Some(acceptor) = acceptor else { return relay(client, address, broken).await };
+            // A handshake that fails is the client's to report.
+            if let Ok(client) = acceptor.accept(client).await {
+                relay(client, address, broken).await;
+            }
+        });
+    }
+}
+
+async fn relay(mut client: impl AsyncRead + AsyncWrite + Unpin, to: SocketAddr, mut broken: watch::Receiver<()>) {
+    let Ok(mut server) = TcpStream::connect(to).await else { return };
+    server.set_nodelay(true).expect("a socket");
+    tokio::select! {
+        _ = copy_bidirectional(&mut client, &mut server) => {}
+        _ = broken.changed() => {}
+    }
+}
