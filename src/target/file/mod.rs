@@ -1,46 +1,142 @@
-//! Stub.
+//! A JSON document as a target: for a policy engine, a GitOps job or a script to act on.
 
-use std::path::Path;
+mod document;
+mod store;
 
-use anyhow::Result;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context as _, Result, anyhow};
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio::sync::oneshot;
 
+use crate::domain::{Asked, Current, Entitlement, Grant, GrantId, Owned, Tenure};
 use crate::net::Context;
+use document::Edit;
+use store::Store;
 
+/// A JSON document that holds the grants.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Config {}
-
-impl Config {
-    pub fn resolve(&mut self, _folder: &Path) {}
+pub struct Config {
+    /// The document; relative to the config file. Made at the first grant where there is none.
+    pub path: PathBuf,
+    /// Who keeps time: the document's reader (`scheduled`: start and end, `expiring`: the end), or we (`standing`).
+    #[serde(default = "scheduled")]
+    pub tenure: Tenure,
 }
 
-pub struct File {}
+fn scheduled() -> Tenure {
+    Tenure::Scheduled
+}
 
-impl File {
-    pub fn connect(_config: &Config, _context: Context) -> Result<Self> {
-        todo!("stub")
+impl Config {
+    pub fn resolve(&mut self, folder: &Path) {
+        self.path = folder.join(&self.path);
     }
 }
 
-use crate::domain::{Asked, Current, Entitlement, Grant, GrantId, Owned, Tenure};
+/// The document, and what is about to be written to it.
+pub struct File {
+    store: Store,
+    tenure: Tenure,
+    context: Context,
+    pending: Mutex<Vec<Job>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+struct Job {
+    edit: Edit,
+    answer: oneshot::Sender<Result<Option<GrantId>>>,
+}
+
+impl File {
+    pub fn connect(config: &Config, context: Context) -> Result<Self> {
+        Ok(Self {
+            store: Store::new(config.path.clone()),
+            tenure: config.tenure,
+            context,
+            pending: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// Makes the change; it is on disk when this returns.
+    ///
+    /// Calls that come while the document is being written wait for their turn together, and the first of them writes
+    /// for all: a thousand grants are some dozens of rewrites.
+    async fn change(&self, edit: Edit) -> Result<Option<GrantId>> {
+        let (answer, answered) = oneshot::channel();
+        self.pending().push(Job { edit, answer });
+        let turn = self.turn.lock().await;
+        // Whoever has given up waiting wants no change any more.
+        let jobs = std::mem::take(&mut *self.pending()).into_iter().filter(|job| !job.answer.is_closed());
+        let (edits, answers): (Vec<_>, Vec<_>) = jobs.map(|Job { edit, answer }| (edit, answer)).unzip();
+        if !edits.is_empty() {
+            let outcomes = match self.blocking(move |store, tenure, now| store.edit(&edits, tenure, now)).await {
+                Ok(outcomes) => outcomes,
+                Err(error) => answers.iter().map(|_| Err(anyhow!("{error:#}"))).collect(),
+            };
+            for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                let _unless_it_gave_up = answer.send(outcome);
+            }
+        }
+        drop(turn);
+        answered.await.context("the change was dropped before it was made")?
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Vec<Job>> {
+        // A list of edits is whole whatever panicked while it was locked.
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// File work, off the runtime's one thread: calls to other targets go on meanwhile, and changes gather.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store, Tenure, DateTime<Utc>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (store, tenure, now) = (self.store.clone(), self.tenure, self.context.now());
+        tokio::task::spawn_blocking(move || work(&store, tenure, now)).await.context("the file work ended early")?
+    }
+}
+
+/// The answer of an edit that leaves a grant standing.
+fn standing(id: Option<GrantId>) -> Result<GrantId> {
+    id.context("the document answered no id for a grant")
+}
+
+/// The id by which a grant of ours is known.
+fn known(held: &Owned) -> Result<GrantId> {
+    held.id.clone().with_context(|| {
+        let Owned { grant, entry, .. } = held;
+        format!("entry {entry} ({} for {}) has no id yet", grant.access.entitlement.name, grant.email)
+    })
+}
+
 #[async_trait]
 impl super::Target for File {
     fn tenure(&self, _: &Entitlement) -> Tenure {
-        todo!("stub")
+        self.tenure
     }
-    async fn read(&self, _: &Asked) -> Result<Current> {
-        todo!("stub")
+
+    async fn read(&self, asked: &Asked) -> Result<Current> {
+        let asked = asked.clone();
+        self.blocking(move |store, _, now| Ok(store.read()?.show(&asked, now))).await
     }
-    async fn grant(&self, _: &Grant) -> Result<GrantId> {
-        todo!("stub")
+
+    async fn grant(&self, wanted: &Grant) -> Result<GrantId> {
+        standing(self.change(Edit::Give(wanted.clone())).await?)
     }
-    async fn revoke(&self, _: &Owned) -> Result<()> {
-        todo!("stub")
+
+    async fn revoke(&self, held: &Owned) -> Result<()> {
+        self.change(Edit::Take(known(held)?)).await?;
+        Ok(())
     }
-    async fn amend(&self, _: &Owned, _: &Grant) -> Result<GrantId> {
-        todo!("stub")
+
+    async fn amend(&self, held: &Owned, to: &Grant) -> Result<GrantId> {
+        standing(self.change(Edit::Move(known(held)?, to.clone())).await?)
     }
 }
