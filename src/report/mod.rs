@@ -114,6 +114,7 @@ impl SourceReport {
                 let fresh: Vec<String> = fresh.cloned().collect();
                 self.remarks.extend(fresh);
             }
+            Err(error) if self.errors.contains(error) => {}
             Err(error) => self.errors.push(error.clone()),
         }
     }
