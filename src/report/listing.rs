@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::change::{ReasonReport, span};
+use super::text::lines;
 use super::{Span, VERSION, shown};
 use crate::domain::{Owned, Shift};
 use crate::zone::Zone;
@@ -98,7 +99,7 @@ pub fn shifts_text(roster: &Roster, zone: &Zone) -> String {
             told(shift.end, "open"),
         ]);
     }
-    let mut out = format!("On call (times in {zone})\n{table}\n");
+    let mut out = format!("On call (times in {zone})\n{}\n", lines(&table));
     for remark in &roster.remarks {
         out.push_str(&format!("  {remark}\n"));
     }
@@ -125,5 +126,5 @@ pub fn grants_text(owning: &Owning, zone: &Zone) -> String {
             grant.id.as_deref().map_or_else(|| "not confirmed".into(), |id| shown(id).into_owned()),
         ]);
     }
-    format!("Ours (times in {zone})\n{table}\n")
+    format!("Ours (times in {zone})\n{}\n", lines(&table))
 }

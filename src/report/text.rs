@@ -59,7 +59,7 @@ fn section(out: &mut String, name: &str, target: &TargetReport, report: &Report,
     }
     if !changes.is_empty() {
         let _ = writeln!(out, "{} (times in {})", shown(name), style.zone);
-        let _ = writeln!(out, "{}\n", table(&changes, report.run.at, style.zone));
+        let _ = writeln!(out, "{}\n", lines(&table(&changes, report.run.at, style.zone)));
     }
     let failed =
         changes.iter().filter(|change| matches!(change.outcome, State::Failed | State::Skipped | State::Deferred));
@@ -110,6 +110,12 @@ fn table(changes: &[&ChangeReport], now: DateTime<Utc>, zone: &Zone) -> Table {
         ]);
     }
     table
+}
+
+/// A table without the blanks at the ends of its lines.
+pub(super) fn lines(table: &Table) -> String {
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n")
 }
 
 /// What starts now, what is dated, what is moved, what is taken back.
