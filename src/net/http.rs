@@ -28,7 +28,7 @@ const MAX_BODY: usize = 8 * 1024 * 1024;
 /// Bytes kept of the body of an error: more than any vendor's JSON error, less than their HTML pages.
 const MAX_ERROR_BODY: usize = 16 * 1024;
 
-/// One attempt at one request, where the config says nothing: twice what slow list calls of REST vendors take.
+/// One attempt at one request, where the config says nothing: as long as vendors' own clients commonly wait.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where to and how.
@@ -50,6 +50,7 @@ pub struct Settings<'a> {
 pub struct Client {
     http: reqwest::Client,
     base: Url,
+    host: String,
     timeout: Duration,
     secret: SecretString,
     context: Context,
@@ -80,12 +81,13 @@ impl Client {
             builder = builder.no_proxy();
         }
         let http = builder.build().context("the HTTP client cannot be set up")?;
-        Ok(Self { http, base, timeout: settings.timeout, secret: settings.secret, context })
+        let host = base::host(&base);
+        Ok(Self { http, base, host, timeout: settings.timeout, secret: settings.secret, context })
     }
 
-    /// The host, for messages.
+    /// The host, and its port where that is not the usual one, for messages.
     pub fn host(&self) -> &str {
-        self.base.host_str().unwrap_or_default()
+        &self.host
     }
 
     /// GETs `path`, given as its segments, and decodes the answer.

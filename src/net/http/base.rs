@@ -28,6 +28,12 @@ fn loopback(url: &Url) -> bool {
     host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// The host, and its port where that is not the usual one.
+pub fn host(base: &Url) -> String {
+    let host = base.host_str().unwrap_or_default();
+    base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
 /// The address of `segments` below `base`; each is escaped, so that none can reach beyond its place.
 pub fn join(base: &Url, segments: &[&str]) -> Url {
     let mut url = base.clone();

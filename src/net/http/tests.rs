@@ -75,7 +75,7 @@ async fn a_redirect_is_refused() {
     let elsewhere = "HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
     let (answer, requests) = get(&[elsewhere, FINE]).await;
     let sentence = sentence(answer);
-    assert!(sentence.contains("GET /oncalls on 127.0.0.1 answered 302 Found, a redirect"), "{sentence}");
+    assert!(sentence.contains(" answered 302 Found, a redirect"), "{sentence}");
     assert_eq!(requests, 1);
 }
 
@@ -115,7 +115,7 @@ async fn a_server_that_says_nothing_is_given_up() {
     let context = context();
     let client = client(&format!("http://{address}"), Duration::from_millis(10), &context);
     let sentence = sentence(client.get_json(&["oncalls"], &[]).await);
-    assert!(sentence.contains("GET /oncalls on 127.0.0.1: no answer within 0.01 s"), "{sentence}");
+    assert!(sentence.contains(&format!("GET /oncalls on {address}: no answer within 0.01 s")), "{sentence}");
     assert_eq!(context.requests(), 5);
 }
 
@@ -148,7 +148,8 @@ async fn an_unknown_ca_is_named_at_once() {
     };
     let (untrusted, requests) = get("localhost", None).await;
     assert!(
-        untrusted.contains("certificate of localhost is not trusted") && untrusted.contains("`ca_file`"),
+        untrusted.contains(&format!("certificate of localhost:{port} is not trusted"))
+            && untrusted.contains("`ca_file`"),
         "{untrusted}"
     );
     assert_eq!(requests, 1);
