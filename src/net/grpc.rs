@@ -153,3 +153,6 @@ impl<V: Vendor> Client<V> {
 pub fn cause(error: &anyhow::Error) -> Option<&Error> {
     error.chain().find_map(|cause| cause.downcast_ref())
 }
+
+#[cfg(test)]
+mod tests;

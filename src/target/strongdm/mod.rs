@@ -196,13 +196,13 @@ impl StrongDm {
     }
 
     async fn delete(&self, id: &GrantId, entitlement: &Entitlement) -> Result<()> {
-        if is_role(entitlement) {
-            self.api.delete_account_attachment(&id.0).await?;
-        } else {
-            self.api.delete_account_grant(&id.0).await?;
-        }
+        // Before the call, for after a lost answer nobody may rely on it any more.
         self.seen().remove(id);
-        Ok(())
+        if is_role(entitlement) {
+            self.api.delete_account_attachment(&id.0).await
+        } else {
+            self.api.delete_account_grant(&id.0).await
+        }
     }
 }
 
