@@ -26,7 +26,9 @@ pub struct Line {
 }
 
 /// The line to `address`: `host`, `host:port` or `https://host:port` with TLS, `http://127.0.0.1:port` without.
-pub fn dial(address: &str, ca_file: Option<&Path>) -> Result<Line> {
+///
+/// Where `proxies` has one for it, by a tunnel through that; never to this machine.
+pub fn dial(address: &str, ca_file: Option<&Path>, proxies: &Matcher) -> Result<Line> {
     let uri = parse(address)?;
     let endpoint = Endpoint::from(uri.clone())
         .user_agent(concat!("oncall-sync/", env!("CARGO_PKG_VERSION")))
@@ -37,7 +39,7 @@ pub fn dial(address: &str, ca_file: Option<&Path>) -> Result<Line> {
         return Ok(Line { channel, shown: authority.to_owned() });
     }
     let secure = HttpsConnectorBuilder::new().with_tls_config(tls::config(ca_file)?).https_only().enable_http2();
-    let proxy = if is_loopback(&uri) { None } else { Matcher::from_env().intercept(&uri) };
+    let proxy = if is_loopback(&uri) { None } else { proxies.intercept(&uri) };
     let Some(proxy) = proxy else {
         let channel = endpoint.connect_with_connector_lazy(secure.wrap_connector(tcp()));
         return Ok(Line { channel, shown: authority.to_owned() });

@@ -9,6 +9,7 @@ use std::task::{self, Poll};
 
 use chrono::TimeDelta;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::Code;
@@ -94,8 +95,12 @@ fn client(address: &str, ca_file: Option<&Path>) -> Client<Counting> {
 }
 
 fn client_for(run: Duration, address: &str, ca_file: Option<&Path>) -> Client<Counting> {
+    client_over(dial::dial(address, ca_file, &Matcher::builder().build()).unwrap(), run)
+}
+
+fn client_over(line: dial::Line, run: Duration) -> Client<Counting> {
     let context = Context::new(Clock::new(DateTime::UNIX_EPOCH), Instant::now() + run);
-    Client::new(address, ca_file, Duration::from_secs(10), Counting::default(), context).unwrap()
+    Client::over(line, Duration::from_secs(10), Counting::default(), context)
 }
 
 fn plain(address: SocketAddr) -> Client<Counting> {
@@ -223,4 +228,44 @@ async fn a_certificate_of_nobody_we_trust_or_of_another_is_refused_at_once() {
         assert!(error.contains("localhost") && error.contains("`ca_file`"), "{error}");
         assert_eq!(client.context().requests(), 1, "{error}");
     }
+}
+
+/// A proxy that tunnels every CONNECT to one place, and passes on what it was asked.
+async fn proxy(to: String) -> (SocketAddr, tokio::sync::mpsc::UnboundedReceiver<String>) {
+    let (sender, asked) = tokio::sync::mpsc::unbounded_channel();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(socket.read_u8().await.unwrap());
+            }
+            sender.send(String::from_utf8(head).unwrap()).unwrap();
+            let mut behind = tokio::net::TcpStream::connect(&to).await.unwrap();
+            socket.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut socket, &mut behind).await });
+        }
+    });
+    (address, asked)
+}
+
+#[tokio::test]
+async fn a_proxy_is_asked_for_a_tunnel_and_the_server_behind_it_proves_itself() {
+    let (behind, ca_file) = secure("api.example.com").await;
+    let (proxy, mut asked) = proxy(behind).await;
+    let proxies = Matcher::builder().https(format!("http://user:hunter2@{proxy}")).build();
+    let line = dial::dial("api.example.com:443", Some(ca_file.path()), &proxies).unwrap();
+    assert!(!line.shown.contains("hunter2"), "{}", line.shown);
+    assert_eq!(ask(&client_over(line, Duration::from_secs(60))).await.unwrap(), "hello");
+    let asked = asked.recv().await.unwrap();
+    assert!(asked.starts_with("CONNECT api.example.com:443 HTTP/1.1\r\n"), "{asked}");
+    assert!(asked.contains("Proxy-Authorization: Basic dXNlcjpodW50ZXIy"), "{asked}");
+}
+
+#[test]
+fn a_proxy_that_speaks_no_http_is_refused() {
+    let proxies = Matcher::builder().https("socks5://127.0.0.1:1080").build();
+    let refused = dial::dial("api.example.com:443", None, &proxies).err().unwrap().to_string();
+    assert!(refused.contains("only HTTP proxies"), "{refused}");
 }

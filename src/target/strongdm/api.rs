@@ -173,13 +173,19 @@ impl Api {
         let mut items = Vec::new();
         let mut cursors = BTreeSet::new();
         let mut cursor = String::new();
+        let mut limit = PAGE;
         for _ in 0..pages {
-            let meta = Some(ListRequestMetadata { cursor: cursor.clone(), limit: PAGE });
+            let meta = Some(ListRequestMetadata { cursor: cursor.clone(), limit });
             let request = ListRequest { meta, filter: filter.to_owned() };
             let page: P = match self.client.call(method, &request).await {
                 Ok(page) => page,
                 // Some services say this of a filter that matches nothing, for instance the id of a role long gone.
                 Err(error) if !filter.is_empty() && code(&error) == Some(Code::NotFound) => P::default(),
+                // Perhaps more than it gives at once; then as many as it likes.
+                Err(error) if limit != 0 && code(&error) == Some(Code::InvalidArgument) => {
+                    limit = 0;
+                    continue;
+                }
                 Err(error) => return Err(self.explain(method, error)),
             };
             let (more, meta) = page.into_parts();

@@ -7,6 +7,8 @@ mod amend;
 mod api;
 mod resolve;
 mod sign;
+#[cfg(test)]
+mod tests;
 mod types;
 mod wire;
 
@@ -39,6 +41,9 @@ const ROLE: &str = "role:";
 /// How the ids of roles begin; those of resources begin with `rs-`.
 const ROLE_ID: &str = "r-";
 
+/// The default of the vendor's SDKs since 2025-03-31; it was `api.strongdm.com:443` before.
+const HOST: &str = "app.strongdm.com:443";
+
 /// For one attempt at one request: many times what an answer takes, and short enough for five attempts in a run.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -50,8 +55,8 @@ pub struct Config {
     pub access_key: SecretRef,
     /// The secret key of the same API key.
     pub secret_key: SecretRef,
-    /// Where the API is, as HOST:PORT; `app.uk.strongdm.com:443` and `app.eu.strongdm.com:443` are others.
-    #[serde(default = "default_host")]
+    /// Where the API is, as HOST:PORT; `app.strongdm.com:443` if not given (`app.uk.` and `app.eu.` are others).
+    #[serde(default)]
     pub host: Option<String>,
     /// A private CA's certificates (PEM), trusted beside the usual ones.
     #[serde(default)]
@@ -59,13 +64,6 @@ pub struct Config {
     /// How long one attempt at one request may take; 30 s if not given.
     #[serde(default)]
     pub timeout: Option<Span>,
-}
-
-/// The default of the vendor's SDKs since 2025-03-31; it was `api.strongdm.com:443` before.
-const HOST: &str = "app.strongdm.com:443";
-
-fn default_host() -> Option<String> {
-    Some(HOST.to_owned())
 }
 
 impl Config {
@@ -194,16 +192,6 @@ impl StrongDm {
         };
         Ok(self.remember(membership(attachment, entitlement.clone())))
     }
-
-    async fn delete(&self, id: &GrantId, entitlement: &Entitlement) -> Result<()> {
-        // Before the call, for after a lost answer nobody may rely on it any more.
-        self.seen().remove(id);
-        if is_role(entitlement) {
-            self.api.delete_account_attachment(&id.0).await
-        } else {
-            self.api.delete_account_grant(&id.0).await
-        }
-    }
 }
 
 impl Desk for StrongDm {
@@ -222,7 +210,13 @@ impl Desk for StrongDm {
     }
 
     async fn delete(&self, id: &GrantId, entitlement: &Entitlement) -> Result<()> {
-        StrongDm::delete(self, id, entitlement).await
+        // Before the call, for after a lost answer nobody may rely on it any more.
+        self.seen().remove(id);
+        if is_role(entitlement) {
+            self.api.delete_account_attachment(&id.0).await
+        } else {
+            self.api.delete_account_grant(&id.0).await
+        }
     }
 }
 
@@ -255,7 +249,7 @@ impl super::Target for StrongDm {
     async fn revoke(&self, held: &Owned) -> Result<()> {
         let Grant { access, email, .. } = &held.grant;
         let id = held.id.as_ref().with_context(|| unconfirmed(&held.grant))?;
-        StrongDm::delete(self, id, &access.entitlement).await.with_context(|| {
+        self.delete(id, &access.entitlement).await.with_context(|| {
             format!("'{}' could not be taken back from {email} on strongDM (grant {id})", access.entitlement.name)
         })
     }
