@@ -164,7 +164,8 @@ async fn restore(desk: &impl Desk, id: &GrantId, old: &Grant, to: &Grant, refusa
     )))
 }
 
-fn has_dates(held: &Held, grant: &Grant) -> bool {
+/// Whether a grant that stands has the dates of one that is wanted, and may be taken for it.
+pub fn has_dates(held: &Held, grant: &Grant) -> bool {
     !held.foreign
         && is_same_instant(held.from, Some(grant.period.start()))
         && is_same_instant(held.until, Some(grant.period.end()))

@@ -19,12 +19,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tonic::Code;
 
-use self::amend::{Desk, Refusal};
+use self::amend::{Desk, Refusal, has_dates};
 use self::api::{Api, instant, is_same, term, timestamp};
 use self::sign::Keys;
 use self::wire::{AccountAttachment, AccountGrant};
@@ -146,11 +145,8 @@ impl StrongDm {
 
     /// The grant of this access and these dates that was seen or made before.
     fn known(&self, wanted: &Grant) -> Option<GrantId> {
-        let asked = request(wanted);
-        let standing = is_role(&wanted.access.entitlement);
-        let same = |held: &&Held| {
-            held.access == wanted.access && !held.foreign && (standing || is_same(&recorded(held), &asked))
-        };
+        let dateless = is_role(&wanted.access.entitlement);
+        let same = |held: &&Held| held.access == wanted.access && (dateless || has_dates(held, wanted));
         self.seen().values().find(same).map(|held| held.id.clone())
     }
 
@@ -292,18 +288,6 @@ fn shown(grant: AccountGrant, entitlement: Entitlement) -> Held {
         from: instant(grant.start_from),
         until: instant(grant.valid_until),
         foreign: !grant.access_request_id.is_empty(),
-    }
-}
-
-/// What was shown, in strongDM's words again.
-fn recorded(held: &Held) -> AccountGrant {
-    let date = |date: Option<DateTime<Utc>>| date.map(timestamp);
-    AccountGrant {
-        resource_id: held.access.entitlement.id.clone(),
-        account_id: held.access.account.0.clone(),
-        start_from: date(held.from),
-        valid_until: date(held.until),
-        ..AccountGrant::default()
     }
 }
 

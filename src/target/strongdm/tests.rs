@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
 
+use chrono::{DateTime, Utc};
 use prost::Message;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
