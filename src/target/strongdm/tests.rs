@@ -292,3 +292,25 @@ async fn a_missing_right_is_named() {
     let error = format!("{:#}", target.grant(&grant(200)).await.unwrap_err());
     assert!(error.contains("alice@example.com") && error.contains("`grant:write`"), "{error}");
 }
+
+#[test]
+fn the_config_needs_two_keys_and_refuses_what_it_does_not_know() {
+    let keys = "access_key = { env = \"A\" }\nsecret_key = { file = \"secret\" }\n";
+    let mut config: Config = toml::from_str(&format!("{keys}ca_file = \"ca.pem\"\ntimeout = \"5s\"")).unwrap();
+    config.resolve(Path::new("/etc/oncall-sync"));
+    assert_eq!(config.secret_key, SecretRef::File("/etc/oncall-sync/secret".into()));
+    assert_eq!(config.ca_file.as_deref(), Some(Path::new("/etc/oncall-sync/ca.pem")));
+    assert_eq!((config.host, config.timeout), (None, Some(Span(Duration::from_secs(5)))));
+    for wrong in
+        ["access_key = { env = \"A\" }\n".to_owned(), format!("{keys}hots = \"x\""), format!("{keys}timeout = \"-5s\"")]
+    {
+        assert!(toml::from_str::<Config>(&wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn roles_stand_and_resources_keep_time() {
+    let entitlement = |id: &str| Entitlement { id: id.into(), name: String::new() };
+    assert!(is_role(&entitlement("r-1")));
+    assert!(!is_role(&entitlement("rs-1")));
+}
