@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use http::uri::PathAndQuery;
+use hyper_util::client::proxy::matcher::Matcher;
 use prost::Message;
 use tokio::time::Instant;
 use tonic::client::Grpc;
@@ -46,9 +47,13 @@ impl<V: Vendor> Client<V> {
     /// A client of `address` (`HOST:PORT`; TLS unless it is `http://` to this machine), which connects at its first call.
     ///
     /// `ca_file` is trusted beside the usual CAs; `timeout` is for each attempt.
+    /// A proxy in HTTPS_PROXY or ALL_PROXY is used, unless NO_PROXY lists the host.
     pub fn new(address: &str, ca_file: Option<&Path>, timeout: Duration, vendor: V, context: Context) -> Result<Self> {
-        let dial::Line { channel, shown } = dial::dial(address, ca_file)?;
-        Ok(Self { channel, shown, vendor, timeout, context })
+        Ok(Self::over(dial::dial(address, ca_file, &Matcher::from_env())?, timeout, vendor, context))
+    }
+
+    fn over(dial::Line { channel, shown }: dial::Line, timeout: Duration, vendor: V, context: Context) -> Self {
+        Self { channel, shown, vendor, timeout, context }
     }
 
     pub fn context(&self) -> &Context {
@@ -153,3 +158,6 @@ impl<V: Vendor> Client<V> {
 pub fn cause(error: &anyhow::Error) -> Option<&Error> {
     error.chain().find_map(|cause| cause.downcast_ref())
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,9 @@ pub struct Line {
 }
 
 /// The line to `address`: `host`, `host:port` or `https://host:port` with TLS, `http://127.0.0.1:port` without.
-pub fn dial(address: &str, ca_file: Option<&Path>) -> Result<Line> {
+///
+/// Where `proxies` has one for it, by a tunnel through that; never to this machine.
+pub fn dial(address: &str, ca_file: Option<&Path>, proxies: &Matcher) -> Result<Line> {
     let uri = parse(address)?;
     let endpoint = Endpoint::from(uri.clone())
         .user_agent(concat!("oncall-sync/", env!("CARGO_PKG_VERSION")))
@@ -37,7 +39,7 @@ pub fn dial(address: &str, ca_file: Option<&Path>) -> Result<Line> {
         return Ok(Line { channel, shown: authority.to_owned() });
     }
     let secure = HttpsConnectorBuilder::new().with_tls_config(tls::config(ca_file)?).https_only().enable_http2();
-    let proxy = if is_loopback(&uri) { None } else { Matcher::from_env().intercept(&uri) };
+    let proxy = if is_loopback(&uri) { None } else { proxies.intercept(&uri) };
     let Some(proxy) = proxy else {
         let channel = endpoint.connect_with_connector_lazy(secure.wrap_connector(tcp()));
         return Ok(Line { channel, shown: authority.to_owned() });
@@ -65,24 +67,27 @@ fn tcp() -> HttpConnector {
 
 /// The address with its scheme and port; refused where it is anything but a host, or unprotected beyond this machine.
 fn parse(address: &str) -> Result<Uri> {
+    ensure!(
+        !address.contains('@'),
+        "an address is HOST:PORT and no more; a user name or password does not belong there"
+    );
+    let wrong = || format!("'{address}' is no address; write it as HOST:PORT");
     let full = if address.contains("://") { address.to_owned() } else { format!("https://{address}") };
-    let uri: Uri = full.parse().with_context(|| format!("'{address}' is no address; write it as HOST:PORT"))?;
-    let bare = matches!(uri.path(), "" | "/") && uri.query().is_none() && !full.contains('@');
-    ensure!(bare, "an address is HOST:PORT and no more; a path, a query or a user name is not meant to be there");
-    match uri.scheme_str() {
-        Some("https") => {}
-        Some("http") if is_loopback(&uri) => {}
-        Some("http") => {
-            bail!("'{address}' is without TLS, which is allowed only to this machine; write it as HOST:PORT")
-        }
-        _ => bail!("'{address}' is no address; write it as HOST:PORT"),
-    }
-    if uri.port().is_some() {
+    let uri: Uri = full.parse().with_context(wrong)?;
+    ensure!(matches!(uri.path(), "" | "/") && uri.query().is_none(), wrong());
+    let host = uri.host().unwrap_or_default();
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let port = match scheme {
+        "https" => 443,
+        "http" if is_loopback(&uri) => 80,
+        "http" => bail!("'{address}' is without TLS, which is allowed only to this machine; write it as HOST:PORT"),
+        _ => bail!(wrong()),
+    };
+    if uri.port_u16().is_some() {
         return Ok(uri);
     }
-    let (scheme, host) = (uri.scheme_str().unwrap_or_default(), uri.host().unwrap_or_default());
-    let port = if scheme == "https" { 443 } else { 80 };
-    format!("{scheme}://{host}:{port}").parse().with_context(|| format!("'{address}' is no address"))
+    ensure!(uri.authority().is_some_and(|authority| authority.as_str() == host), wrong());
+    format!("{scheme}://{host}:{port}").parse().with_context(wrong)
 }
 
 fn is_loopback(uri: &Uri) -> bool {
@@ -113,7 +118,16 @@ mod tests {
 
     #[test]
     fn an_address_is_a_host_and_a_port() {
-        for address in ["", "ftp://host:21", "host:port", "https://host/path", "https://user:pass@host", "host?x=1"] {
+        for address in [
+            "",
+            "ftp://host:21",
+            "host:port",
+            "host:",
+            "host:65536",
+            "https://host/path",
+            "https://user:pass@host",
+            "host?x=1",
+        ] {
             assert!(parse(address).is_err(), "{address}");
         }
     }

@@ -93,6 +93,12 @@ impl Error {
         Self { method, code: status.code(), message: tidy(&message), details, host: host.to_owned(), origin }
     }
 
+    /// An answer of the server, as tests need one.
+    #[cfg(test)]
+    pub fn answered(host: &str, method: Method, code: Code) -> Self {
+        Self::from_status(host, method, &Status::new(code, ""))
+    }
+
     pub(super) fn silent(host: &str, method: Method, message: String) -> Self {
         let (code, origin) = (Code::DeadlineExceeded, Origin::Lost);
         Self { method, code, message, details: Vec::new(), host: host.to_owned(), origin }
@@ -169,7 +175,7 @@ mod tests {
     const CREATE: Method = Method("/v1.AccountGrants/Create");
 
     fn answered(code: Code) -> Error {
-        Error::from_status("host:443", CREATE, &Status::new(code, "because"))
+        Error::answered("host:443", CREATE, code)
     }
 
     fn lost(cause: impl StdError + Send + Sync + 'static) -> Error {

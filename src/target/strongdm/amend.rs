@@ -6,9 +6,10 @@
 use std::future::Future;
 use std::time::Duration;
 
-use anyhow::{Context as _, Error, Result, ensure};
+use anyhow::{Error, Result, ensure};
 use tokio::time::Instant;
 
+use super::api::is_same_instant;
 use crate::domain::{Entitlement, Grant, GrantId, Held};
 use crate::net::Context;
 use crate::net::grpc::{self, Fate};
@@ -46,6 +47,15 @@ impl Refusal {
         )))
     }
 
+    /// Whether nothing would be in the way of `to` any more if this grant were gone.
+    fn is_only_by(&self, id: &GrantId, to: &Grant) -> bool {
+        let aside = |held: &Held| {
+            held.until.is_some_and(|until| until <= to.period.start())
+                || held.from.is_some_and(|from| to.period.end() <= from)
+        };
+        self.is_by(id) && matches!(self, Self::Occupied(all) if all.iter().all(|held| held.id == *id || aside(held)))
+    }
+
     fn is_by(&self, id: &GrantId) -> bool {
         matches!(self, Self::Occupied(standing) if standing.iter().any(|held| held.id == *id))
     }
@@ -75,7 +85,7 @@ pub async fn amend(desk: &impl Desk, id: &GrantId, old: &Grant, to: &Grant) -> R
     match desk.create(to).await {
         Ok(new) if new == *id => Ok(new),
         Ok(new) => retire(desk, id, old, new).await,
-        Err(refusal) if refusal.is_by(id) => replace(desk, id, old, to).await,
+        Err(refusal) if refusal.is_only_by(id, to) => replace(desk, id, old, to).await,
         Err(refusal) => Err(refusal.into_error(to)),
     }
 }
@@ -129,8 +139,8 @@ async fn restore(desk: &impl Desk, id: &GrantId, old: &Grant, to: &Grant, refusa
         };
         match desk.create(&Grant { period, ..old.clone() }).await {
             Ok(again) => {
-                let message = format!("the old dates stand again, as grant {again} in place of {id}");
-                return Err(failed.context(Restored { id: again, message }));
+                let message = format!("{failed:#}; the old dates stand again, as grant {again} in place of {id}");
+                return Err(Error::new(Restored { id: again, message }));
             }
             Err(Refusal::Occupied(standing)) => {
                 if let Some(new) = standing.iter().find(|held| has_dates(held, to)) {
@@ -147,19 +157,23 @@ async fn restore(desk: &impl Desk, id: &GrantId, old: &Grant, to: &Grant, refusa
         }
     }
     let last = last.map_or(String::new(), |error| format!(" ({error:#})"));
-    Err(failed).with_context(|| {
-        format!(
-            "{} HAS LOST '{}': grant {id} was deleted to make way for its successor, and neither could be made{last}; give \
-             access by hand until the next run succeeds",
-            old.email, old.access.entitlement.name
-        )
-    })
+    Err(failed.context(format!(
+        "{} HAS LOST '{}': grant {id} was deleted to make way for its successor, and neither could be made{last}; give \
+         access by hand until the next run succeeds",
+        old.email, old.access.entitlement.name
+    )))
 }
 
-fn has_dates(held: &Held, grant: &Grant) -> bool {
-    !held.foreign && held.from == Some(grant.period.start()) && held.until == Some(grant.period.end())
+/// Whether a grant that stands has the dates of one that is wanted, and may be taken for it.
+pub fn has_dates(held: &Held, grant: &Grant) -> bool {
+    !held.foreign
+        && is_same_instant(held.from, Some(grant.period.start()))
+        && is_same_instant(held.until, Some(grant.period.end()))
 }
 
 fn may_have_happened(error: &Error) -> bool {
     grpc::cause(error).is_none_or(|error| error.fate() == Fate::Unknown)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@ mod amend;
 mod api;
 mod resolve;
 mod sign;
+#[cfg(test)]
+mod tests;
 mod types;
 mod wire;
 
@@ -17,12 +19,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tonic::Code;
 
-use self::amend::{Desk, Refusal};
+use self::amend::{Desk, Refusal, has_dates};
 use self::api::{Api, instant, is_same, term, timestamp};
 use self::sign::Keys;
 use self::wire::{AccountAttachment, AccountGrant};
@@ -39,6 +40,9 @@ const ROLE: &str = "role:";
 /// How the ids of roles begin; those of resources begin with `rs-`.
 const ROLE_ID: &str = "r-";
 
+/// The default of the vendor's SDKs since 2025-03-31; it was `api.strongdm.com:443` before.
+const HOST: &str = "app.strongdm.com:443";
+
 /// For one attempt at one request: many times what an answer takes, and short enough for five attempts in a run.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -50,8 +54,8 @@ pub struct Config {
     pub access_key: SecretRef,
     /// The secret key of the same API key.
     pub secret_key: SecretRef,
-    /// Where the API is, as HOST:PORT; `app.uk.strongdm.com:443` and `app.eu.strongdm.com:443` are others.
-    #[serde(default = "default_host")]
+    /// Where the API is, as HOST:PORT; `app.strongdm.com:443` if not given (`app.uk.` and `app.eu.` are others).
+    #[serde(default)]
     pub host: Option<String>,
     /// A private CA's certificates (PEM), trusted beside the usual ones.
     #[serde(default)]
@@ -59,13 +63,6 @@ pub struct Config {
     /// How long one attempt at one request may take; 30 s if not given.
     #[serde(default)]
     pub timeout: Option<Span>,
-}
-
-/// The default of the vendor's SDKs since 2025-03-31; it was `api.strongdm.com:443` before.
-const HOST: &str = "app.strongdm.com:443";
-
-fn default_host() -> Option<String> {
-    Some(HOST.to_owned())
 }
 
 impl Config {
@@ -148,11 +145,8 @@ impl StrongDm {
 
     /// The grant of this access and these dates that was seen or made before.
     fn known(&self, wanted: &Grant) -> Option<GrantId> {
-        let asked = request(wanted);
-        let standing = is_role(&wanted.access.entitlement);
-        let same = |held: &&Held| {
-            held.access == wanted.access && !held.foreign && (standing || is_same(&recorded(held), &asked))
-        };
+        let dateless = is_role(&wanted.access.entitlement);
+        let same = |held: &&Held| held.access == wanted.access && (dateless || has_dates(held, wanted));
         self.seen().values().find(same).map(|held| held.id.clone())
     }
 
@@ -194,16 +188,6 @@ impl StrongDm {
         };
         Ok(self.remember(membership(attachment, entitlement.clone())))
     }
-
-    async fn delete(&self, id: &GrantId, entitlement: &Entitlement) -> Result<()> {
-        if is_role(entitlement) {
-            self.api.delete_account_attachment(&id.0).await?;
-        } else {
-            self.api.delete_account_grant(&id.0).await?;
-        }
-        self.seen().remove(id);
-        Ok(())
-    }
 }
 
 impl Desk for StrongDm {
@@ -222,7 +206,13 @@ impl Desk for StrongDm {
     }
 
     async fn delete(&self, id: &GrantId, entitlement: &Entitlement) -> Result<()> {
-        StrongDm::delete(self, id, entitlement).await
+        // Before the call, for after a lost answer nobody may rely on it any more.
+        self.seen().remove(id);
+        if is_role(entitlement) {
+            self.api.delete_account_attachment(&id.0).await
+        } else {
+            self.api.delete_account_grant(&id.0).await
+        }
     }
 }
 
@@ -255,7 +245,7 @@ impl super::Target for StrongDm {
     async fn revoke(&self, held: &Owned) -> Result<()> {
         let Grant { access, email, .. } = &held.grant;
         let id = held.id.as_ref().with_context(|| unconfirmed(&held.grant))?;
-        StrongDm::delete(self, id, &access.entitlement).await.with_context(|| {
+        self.delete(id, &access.entitlement).await.with_context(|| {
             format!("'{}' could not be taken back from {email} on strongDM (grant {id})", access.entitlement.name)
         })
     }
@@ -298,18 +288,6 @@ fn shown(grant: AccountGrant, entitlement: Entitlement) -> Held {
         from: instant(grant.start_from),
         until: instant(grant.valid_until),
         foreign: !grant.access_request_id.is_empty(),
-    }
-}
-
-/// What was shown, in strongDM's words again.
-fn recorded(held: &Held) -> AccountGrant {
-    let date = |date: Option<DateTime<Utc>>| date.map(timestamp);
-    AccountGrant {
-        resource_id: held.access.entitlement.id.clone(),
-        account_id: held.access.account.0.clone(),
-        start_from: date(held.from),
-        valid_until: date(held.until),
-        ..AccountGrant::default()
     }
 }
 
