@@ -69,11 +69,13 @@ class PagerDuty:
         self.busy = self.busiest = 0
 
     def state(self):
+        """Counts since the world was loaded; `busiest`, the most requests at once, since the last reading."""
+        busiest, self.busiest = self.busiest, self.busy
         return {
             "requests": dict(self.requests),
             "total": sum(self.requests.values()),
             "violations": self.violations,
-            "busiest": self.busiest,
+            "busiest": busiest,
         }
 
     # -- how it looks on the wire
