@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import sys
+import time
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -76,6 +77,7 @@ class PagerDuty:
             "total": sum(self.requests.values()),
             "violations": self.violations,
             "busiest": busiest,
+            "cpu": time.process_time(),
         }
 
     # -- how it looks on the wire

@@ -17,6 +17,7 @@ import hashlib
 import hmac
 import json
 import sys
+import time
 from collections import Counter, defaultdict
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -195,6 +196,7 @@ class StrongDm:
             "deletes": self.deletes,
             "unusual": self.unusual,
             "busiest": busiest,
+            "cpu": time.process_time(),
         }
 
     @staticmethod
