@@ -6,6 +6,7 @@
 
 import argparse
 import math
+import resource
 import sys
 import tempfile
 import time
@@ -39,6 +40,12 @@ def rounds(entries, people, grants, creates):
     return reading + math.ceil(creates / IN_FLIGHT)
 
 
+def cpu_of_children():
+    """Processor seconds of what was started and has ended, which the servers have not."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 class Row:
     """One run, timed from outside, and what the servers saw of it."""
 
@@ -46,13 +53,14 @@ class Row:
         before = [server.state() for server in (servers.pagerduty, servers.strongdm)]
         self.title, self.least = title, least
         self.at = datetime.now(timezone.utc)
-        begun = time.monotonic()
+        begun, worked = time.monotonic(), cpu_of_children()
         self.done = run(command, environment, patience)
-        self.seconds = time.monotonic() - begun
+        self.seconds, self.cpu = time.monotonic() - begun, cpu_of_children() - worked
         pagerduty, strongdm = servers.pagerduty.state(), servers.strongdm.state()
         self.pagerduty = pagerduty["total"] - before[0]["total"]
         self.strongdm = strongdm["total"] - before[1]["total"]
         self.writes = strongdm["writes"] - before[1]["writes"]
+        self.server_cpu = pagerduty["cpu"] + strongdm["cpu"] - before[0]["cpu"] - before[1]["cpu"]
         self.busiest = max(pagerduty["busiest"], strongdm["busiest"])
         self.grants = strongdm["grants"]
         if self.done.returncode != 0:
@@ -62,10 +70,12 @@ class Row:
         least = "" if self.least is None else f"{self.least:.2f}"
         begun = self.at.strftime("%H:%M:%S")
         numbers = (self.pagerduty, self.strongdm, self.writes, self.busiest)
-        return [self.title, begun, f"{self.seconds:.2f}", least, *map(str, numbers)]
+        times = [f"{self.seconds:.2f}", least, f"{self.cpu:.2f}", f"{self.server_cpu:.2f}"]
+        return [self.title, begun, *times, *map(str, numbers)]
 
 
-HEADER = ["run", "begun", "seconds", "least", "PagerDuty calls", "strongDM calls", "writes", "at once"]
+HEADER = ["run", "begun", "seconds", "least", "cpu", "servers' cpu"]
+HEADER += ["PagerDuty calls", "strongDM calls", "writes", "at once"]
 
 
 def table(rows):

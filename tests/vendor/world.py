@@ -60,15 +60,16 @@ RESOURCES = [
 
 
 def common(now):
-    """Six people, two schedules of layers and one of shifts, a hundred and more entries of two policies."""
+    """Six people, two schedules of layers and one of shifts, a page and more of entries."""
     users = [user for user, _ in PEOPLE]
     accounts = [account for _, account in PEOPLE]
     oncalls = []
-    # Three-hour shifts in turn; a second policy uses the first schedule as well, so that it shows every shift twice.
+    # Three-hour shifts in turn. Five policies use the first schedule, so that /oncalls shows each of its shifts five times
+    # and a window of three days takes more than one page.
     for turn in range(32):
         start = -1.5 + 3 * turn
-        oncalls.append(entry(now, "PSCHED1", users[turn % 3]["id"], start, start + 3))
-        oncalls.append(entry(now, "PSCHED1", users[turn % 3]["id"], start, start + 3, level=2, policy="PSECOND"))
+        for level in range(1, 6):
+            oncalls.append(entry(now, "PSCHED1", users[turn % 3]["id"], start, start + 3, level, f"PPOLICY{level}"))
         oncalls.append(entry(now, "PSCHED2", users[3 + turn % 2]["id"], start + 1, start + 4))
     # Days of one person in two pieces that touch, as an override beside a regular shift makes them.
     oncalls.append(entry(now, "PSCHED3", users[5]["id"], 2, 10))

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import sys
+import time
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -69,11 +70,14 @@ class PagerDuty:
         self.busy = self.busiest = 0
 
     def state(self):
+        """Counts since the world was loaded; `busiest`, the most requests at once, since the last reading."""
+        busiest, self.busiest = self.busiest, self.busy
         return {
             "requests": dict(self.requests),
             "total": sum(self.requests.values()),
             "violations": self.violations,
-            "busiest": self.busiest,
+            "busiest": busiest,
+            "cpu": time.process_time(),
         }
 
     # -- how it looks on the wire

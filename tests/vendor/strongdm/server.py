@@ -17,7 +17,8 @@ import hashlib
 import hmac
 import json
 import sys
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -153,6 +154,7 @@ class StrongDm:
         self.keys = Keys(part["access_key"], part["secret_key"])
         self.one_grant_per_access = part.get("one_grant_per_access", False)
         self.accounts, self.resources, self.roles, self.grants, self.attachments = {}, {}, {}, {}, {}
+        self.grants_of = defaultdict(list)  # by account and resource, deleted ones included
         for entry in part["users"]:
             account = plumbing.convert_account_to_plumbing(models.User(**entry))
             self.accounts[entry["id"]] = account
@@ -171,12 +173,14 @@ class StrongDm:
             for field in ("start_from", "valid_until"):
                 if entry.get(field):
                     getattr(grant, field).FromJsonString(entry[field])
-            self.grants[grant.id] = grant
+            self.keep(grant)
         self.calls, self.refusals = Counter(), Counter()
         self.creates, self.deletes, self.unusual = [], [], []
         self.serial = self.busy = self.busiest = 0
 
     def state(self):
+        """Counts since the world was loaded; `busiest`, the most calls at once, since the last reading."""
+        busiest, self.busiest = self.busiest, self.busy
         writes = sum(count for name, count in self.calls.items() if not name.endswith((".List", ".Get")))
         return {
             "grants": [self.grant_json(grant) for grant in self.grants.values()],
@@ -191,7 +195,8 @@ class StrongDm:
             "creates": self.creates,
             "deletes": self.deletes,
             "unusual": self.unusual,
-            "busiest": self.busiest,
+            "busiest": busiest,
+            "cpu": time.process_time(),
         }
 
     @staticmethod
@@ -200,6 +205,10 @@ class StrongDm:
         for field in ("start_from", "valid_until"):
             fields[field] = stamp(getattr(grant, field)) if grant.HasField(field) else None
         return fields
+
+    def keep(self, grant):
+        self.grants[grant.id] = grant
+        self.grants_of[grant.account_id, grant.resource_id].append(grant)
 
     def new_id(self, prefix):
         self.serial += 1
@@ -257,15 +266,14 @@ class StrongDm:
             made.start_from.FromDatetime(now)
         if made.valid_until.ToDatetime(timezone.utc) <= max(now, made.start_from.ToDatetime(timezone.utc)):
             raise bad_request("the grant would end before it begins, or has ended")
-        for held in self.grants.values():
-            same = (held.account_id, held.resource_id) == (made.account_id, made.resource_id)
+        for held in self.grants_of[made.account_id, made.resource_id]:
             dates = (held.start_from, held.valid_until) == (made.start_from, made.valid_until)
-            if same and (dates or self.one_grant_per_access):
+            if held.id in self.grants and (dates or self.one_grant_per_access):
                 detail = spec_pb2.AlreadyExistsError(entity="account grant")
                 raise Refusal(grpc.StatusCode.ALREADY_EXISTS, "access grant already exists", detail)
         self.creates.append({**self.grant_json(wanted), "raw": raw.hex()})
         made.id = self.new_id("ag")
-        self.grants[made.id] = made
+        self.keep(made)
         return request, account_grants_pb2.AccountGrantCreateResponse(account_grant=made)
 
     def create_attachment(self, raw):
