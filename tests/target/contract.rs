@@ -107,7 +107,7 @@ pub async fn run(stage: &mut dyn Stage) -> Vec<&'static str> {
     skipped
 }
 
-/// Instants with whole seconds: eight hours from now on, and then some.
+/// From now on, for so many hours; whole seconds, for some targets keep no less.
 pub fn shift(hours: i64) -> Period {
     Period::new(now(), now() + TimeDelta::hours(hours)).expect("not empty")
 }
