@@ -1,1 +1,372 @@
+//! What every target promises, as one function.
+//!
+//! A test file sets a [`Stage`] up and calls [`run`]. Each step ends with two readings, which must show the same.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use oncall_sync::domain::{
+    Access, Account, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Period, Tenure,
+};
+use oncall_sync::net::{Clock, Context};
+use oncall_sync::target::{Target, TargetConfig};
+use tokio::time::Instant;
+
+/// Has an account that can be used, and holds nothing at first.
+pub const ALICE: &str = "alice@example.com";
+/// Another like her.
+pub const BOB: &str = "bob@example.com";
+/// Has an account that is suspended, where [`Stage::suspends`].
+pub const CAROL: &str = "carol@example.com";
+/// Has no account.
+pub const NOBODY: &str = "nobody@example.com";
+
+/// The instant at which every run of the contract begins; a stand-in should tell the same time.
+pub fn now() -> DateTime<Utc> {
+    "2026-03-01T12:00:00Z".parse().expect("an instant")
+}
+
+/// A target with ALICE, BOB and perhaps CAROL, and one entitlement that nobody holds.
+///
+/// The methods with a default stand for what some targets lack; [`run`] answers which of them it went without.
+pub trait Stage {
+    /// How to connect; called once for each instance.
+    fn config(&self) -> TargetConfig;
+
+    /// The entitlement as a rule spells it.
+    fn entitlement(&self) -> &str;
+
+    /// The entitlement's tenure, which says what dates are compared and whether there is anything to amend.
+    fn tenure(&self) -> Tenure;
+
+    /// Somebody else gives BOB the entitlement, without an end; answers how the target calls that grant.
+    fn stranger(&mut self) -> Option<GrantId> {
+        None
+    }
+
+    /// Whether accounts can be suspended, and CAROL's is.
+    fn suspends(&self) -> bool {
+        false
+    }
+
+    /// From now on every list is cut into pages of one. False: lists have no pages.
+    fn small_pages(&mut self) -> bool {
+        false
+    }
+
+    /// The next request is refused with the wish to come again within two seconds. False: no such refusal exists.
+    fn refuse_next(&mut self) -> bool {
+        false
+    }
+
+    /// A config whose credential is not accepted. `None`: the target has no credential.
+    fn wrong_token(&self) -> Option<WrongToken> {
+        None
+    }
+
+    /// Forgets what was seen so far; from here on each change of state is watched for [`Stage::absences`].
+    fn watch(&mut self) {}
+
+    /// Each change since `watch` that left the access absent, in words. `None`: the target cannot be watched.
+    fn absences(&self, _access: &Access) -> Option<Vec<String>> {
+        None
+    }
+
+    /// The last word, for instance that nothing was sent that the target would not know.
+    fn finish(&mut self) {}
+}
+
+/// A credential that is not accepted, and what an error about it has to say and must not say.
+pub struct WrongToken {
+    pub config: TargetConfig,
+    /// A word of the error, in lower case, by which a person knows what to look at.
+    pub says: &'static str,
+    /// The credential itself, which no error may show.
+    pub secret: String,
+}
+
+/// The contract, in order; answers which parts were skipped because the stage lacks them.
+pub async fn run(stage: &mut dyn Stage) -> Vec<&'static str> {
+    let mut skipped = Vec::new();
+    let actors = begins_empty(stage).await;
+    let given = gives_once(stage, &actors).await;
+    let given = if stage.tenure() == Tenure::Standing {
+        skipped.push("amend");
+        given
+    } else {
+        amends_without_a_gap(stage, &actors, given, &mut skipped).await
+    };
+    let stranger = takes_back_ours_alone(stage, &actors, &given, &mut skipped).await;
+    names_what_it_does_not_know(stage).await;
+    flags_the_suspended(stage, &mut skipped).await;
+    follows_pages(stage, &actors, stranger.as_ref(), &mut skipped).await;
+    waits_out_a_refusal(stage, &mut skipped).await;
+    refuses_a_wrong_token(stage, &mut skipped).await;
+    stage.finish();
+    skipped
+}
+
+/// Instants with whole seconds: eight hours from now on, and then some.
+pub fn shift(hours: i64) -> Period {
+    Period::new(now(), now() + TimeDelta::hours(hours)).expect("not empty")
+}
+
+/// A run's context with half a minute to live: enough for a loaded machine, and the end of a test that hangs.
+pub fn context() -> Context {
+    Context::new(Clock::new(now()), Instant::now() + Duration::from_secs(30))
+}
+
+/// A new instance, as each run has one.
+pub async fn connect(config: &TargetConfig) -> Box<dyn Target> {
+    config.connect(context()).await.expect("the target connects")
+}
+
+/// What the ledger would say of a grant made a moment ago.
+pub fn owned(id: &GrantId, grant: &Grant) -> Owned {
+    Owned { entry: 1, id: Some(id.clone()), grant: grant.clone(), reasons: BTreeSet::new() }
+}
+
+/// Asks for these people and spellings, and for nothing owned.
+pub fn asked(emails: &[&str], spellings: &[&str]) -> Asked {
+    Asked {
+        emails: emails.iter().map(|email| Email::new(email)).collect(),
+        entitlements: spellings.iter().map(ToString::to_string).collect(),
+        owned: BTreeSet::new(),
+    }
+}
+
+/// A reading in a fixed order, made twice by one instance and once more by a new one, all three the same.
+pub async fn reading(config: &TargetConfig, asked: &Asked) -> Current {
+    let target = connect(config).await;
+    let first = sorted(target.read(asked).await.expect("a reading"));
+    let second = sorted(target.read(asked).await.expect("a second reading"));
+    assert_eq!(first, second, "a second reading shows the same");
+    let other = connect(config).await.read(asked).await.expect("a new instance's reading");
+    assert_eq!(first, sorted(other), "a new instance's reading shows the same");
+    first
+}
+
+fn sorted(mut current: Current) -> Current {
+    current.accounts.sort();
+    current.grants.sort();
+    current
+}
+
+struct Actors {
+    alice: Account,
+    bob: Account,
+    entitlement: Entitlement,
+}
+
+impl Actors {
+    fn grant(&self, account: &Account, period: Period) -> Grant {
+        let access = Access { account: account.id.clone(), entitlement: self.entitlement.clone() };
+        Grant { access, email: account.email.clone(), period }
+    }
+}
+
+struct Given {
+    id: GrantId,
+    grant: Grant,
+}
+
+async fn read_all(stage: &dyn Stage) -> Current {
+    reading(&stage.config(), &asked(&[ALICE, BOB, NOBODY], &[stage.entitlement()])).await
+}
+
+async fn begins_empty(stage: &dyn Stage) -> Actors {
+    let current = read_all(stage).await;
+    assert_eq!(current.grants, [], "nobody holds anything yet");
+    let emails: Vec<_> = current.accounts.iter().map(|account| account.email.as_str()).collect();
+    assert_eq!(BTreeSet::from_iter(&emails), BTreeSet::from([&ALICE, &BOB]), "whoever has an account, nobody else");
+    assert_eq!(emails.len(), 2, "each account once");
+    assert!(current.accounts.iter().all(|account| !account.suspended), "neither is suspended");
+    let found = current.entitlements.get(stage.entitlement()).expect("every spelling asked for has an answer");
+    let found = found.as_ref().expect("the entitlement exists");
+    assert_eq!(found.len(), 1, "one spelling, one entitlement: {found:?}");
+    let entitlement = found.first().expect("one").clone();
+    assert_eq!(connect(&stage.config()).await.tenure(&entitlement), stage.tenure());
+
+    let account = |email| current.accounts.iter().find(|account| account.email == Email::new(email)).cloned();
+    Actors { alice: account(ALICE).expect("Alice"), bob: account(BOB).expect("Bob"), entitlement }
+}
+
+async fn gives_once(stage: &dyn Stage, actors: &Actors) -> Given {
+    let wanted = actors.grant(&actors.alice, shift(8));
+    let target = connect(&stage.config()).await;
+    let id = target.grant(&wanted).await.expect("the grant is made");
+    assert_shows(stage, &[Given { id: id.clone(), grant: wanted.clone() }], None).await;
+
+    assert_eq!(target.grant(&wanted).await.expect("already held is success"), id, "the same instance");
+    let fresh = connect(&stage.config()).await;
+    assert_eq!(fresh.grant(&wanted).await.expect("already held is success"), id, "a new instance");
+    let given = Given { id, grant: wanted };
+    assert_shows(stage, std::slice::from_ref(&given), None).await;
+
+    let by_ownership = Asked { owned: BTreeSet::from([given.grant.access.clone()]), ..Asked::default() };
+    let current = reading(&stage.config(), &by_ownership).await;
+    let ids: Vec<_> = current.grants.iter().map(|held| &held.id).collect();
+    assert_eq!(ids, [&given.id], "what is owned is shown although nobody asks for its entitlement");
+    given
+}
+
+async fn amends_without_a_gap(
+    stage: &mut dyn Stage,
+    actors: &Actors,
+    mut given: Given,
+    skipped: &mut Vec<&'static str>,
+) -> Given {
+    for hours in [10, 4] {
+        stage.watch();
+        let to = actors.grant(&actors.alice, shift(hours));
+        let held = owned(&given.id, &given.grant);
+        let id = connect(&stage.config()).await.amend(&held, &to).await.expect("the grant is moved");
+        let again = connect(&stage.config()).await.amend(&held, &to).await.expect("and again, as after a crash");
+        assert_eq!(again, id, "a move that has already happened answers the same id");
+        match stage.absences(&to.access) {
+            Some(absences) => assert_eq!(absences, Vec::<String>::new(), "access is never absent in between"),
+            None => note(skipped, "watch"),
+        }
+        given = Given { id, grant: to };
+        assert_shows(stage, std::slice::from_ref(&given), None).await;
+    }
+    given
+}
+
+async fn takes_back_ours_alone(
+    stage: &mut dyn Stage,
+    actors: &Actors,
+    given: &Given,
+    skipped: &mut Vec<&'static str>,
+) -> Option<GrantId> {
+    let stranger = stage.stranger();
+    match &stranger {
+        Some(id) => {
+            let current = read_all(stage).await;
+            let held = current.grants.iter().find(|held| held.id == *id).expect("a stranger's grant is shown");
+            assert_eq!(held.access, actors.grant(&actors.bob, shift(8)).access, "as whose it is");
+        }
+        None => skipped.push("stranger"),
+    }
+    let held = owned(&given.id, &given.grant);
+    let target = connect(&stage.config()).await;
+    target.revoke(&held).await.expect("ours is taken back");
+    assert_shows(stage, &[], stranger.as_ref()).await;
+    target.revoke(&held).await.expect("what is already gone is success");
+    connect(&stage.config()).await.revoke(&held).await.expect("for a new instance, too");
+    assert_shows(stage, &[], stranger.as_ref()).await;
+    stranger
+}
+
+async fn names_what_it_does_not_know(stage: &dyn Stage) {
+    let misspelled = format!("{}x", stage.entitlement());
+    let current = reading(&stage.config(), &asked(&[ALICE], &[&misspelled, stage.entitlement()])).await;
+    let error = current.entitlements.get(&misspelled).expect("every spelling asked for has an answer");
+    let error = error.as_ref().expect_err("what does not exist is an error");
+    assert!(error.contains(&misspelled), "it names what was asked for: {error}");
+    assert!(error.replace(&misspelled, "").contains(stage.entitlement()), "it names the near match: {error}");
+    let other = current.entitlements.get(stage.entitlement()).expect("the other has an answer");
+    assert!(other.is_ok(), "one unknown spelling spoils no other: {other:?}");
+}
+
+async fn flags_the_suspended(stage: &dyn Stage, skipped: &mut Vec<&'static str>) {
+    if !stage.suspends() {
+        return skipped.push("suspended");
+    }
+    let current = reading(&stage.config(), &asked(&[ALICE, CAROL], &[])).await;
+    let suspended: Vec<_> =
+        current.accounts.iter().map(|account| (account.email.as_str(), account.suspended)).collect();
+    assert_eq!(BTreeSet::from_iter(suspended), BTreeSet::from([(ALICE, false), (CAROL, true)]));
+}
+
+async fn follows_pages(
+    stage: &mut dyn Stage,
+    actors: &Actors,
+    stranger: Option<&GrantId>,
+    skipped: &mut Vec<&'static str>,
+) {
+    if !stage.small_pages() {
+        return skipped.push("pages");
+    }
+    let target = connect(&stage.config()).await;
+    let mut given = Vec::new();
+    let people = if stranger.is_some() { vec![&actors.alice] } else { vec![&actors.alice, &actors.bob] };
+    for account in people {
+        let grant = actors.grant(account, shift(8));
+        given.push(Given { id: target.grant(&grant).await.expect("the grant is made"), grant });
+    }
+    assert_shows(stage, &given, stranger).await;
+    for Given { id, grant } in &given {
+        target.revoke(&owned(id, grant)).await.expect("it is taken back");
+    }
+    assert_shows(stage, &[], stranger).await;
+}
+
+async fn waits_out_a_refusal(stage: &mut dyn Stage, skipped: &mut Vec<&'static str>) {
+    let asked = asked(&[ALICE], &[stage.entitlement()]);
+    let (undisturbed, usual) = counted_reading(&stage.config(), &asked).await;
+    if !stage.refuse_next() {
+        return skipped.push("refusal");
+    }
+    let (current, requests) = counted_reading(&stage.config(), &asked).await;
+    assert_eq!(current, undisturbed, "the refusal changes nothing of the answer");
+    assert_eq!(requests, usual + 1, "the refused request is sent once more");
+}
+
+async fn counted_reading(config: &TargetConfig, asked: &Asked) -> (Current, u64) {
+    let context = context();
+    let target = config.connect(context.clone()).await.expect("the target connects");
+    let current = sorted(target.read(asked).await.expect("a reading"));
+    (current, context.requests())
+}
+
+async fn refuses_a_wrong_token(stage: &dyn Stage, skipped: &mut Vec<&'static str>) {
+    let Some(WrongToken { config, says, secret }) = stage.wrong_token() else {
+        return skipped.push("token");
+    };
+    let asked = asked(&[ALICE], &[stage.entitlement()]);
+    let outcome = match config.connect(context()).await {
+        Ok(target) => target.read(&asked).await,
+        Err(error) => Err(error),
+    };
+    let error = outcome.expect_err("a wrong credential is no empty reading");
+    let shown = format!("{error:#} {error:?}");
+    assert!(shown.to_lowercase().contains(says), "the error says '{says}': {shown}");
+    assert!(!shown.contains(&secret), "the error keeps the credential to itself");
+}
+
+/// The readings show these grants of ours, the stranger's, and no other.
+async fn assert_shows(stage: &dyn Stage, given: &[Given], stranger: Option<&GrantId>) {
+    let current = read_all(stage).await;
+    let shown: BTreeSet<_> = current.grants.iter().map(|held| &held.id).collect();
+    let expected: BTreeSet<_> = given.iter().map(|given| &given.id).chain(stranger).collect();
+    assert_eq!(shown, expected, "{:#?}", current.grants);
+    assert_eq!(current.grants.len(), expected.len(), "each grant once");
+    for Given { id, grant } in given {
+        let held = current.grants.iter().find(|held| held.id == *id).expect("shown");
+        assert_is(held, grant, stage.tenure());
+    }
+}
+
+fn assert_is(held: &Held, grant: &Grant, tenure: Tenure) {
+    assert_eq!(held.access, grant.access);
+    assert!(!held.foreign, "what we gave is not foreign");
+    if tenure == Tenure::Scheduled {
+        assert_eq!(held.from, Some(grant.period.start()), "the start is kept");
+    }
+    if tenure != Tenure::Standing {
+        assert_eq!(held.until, Some(grant.period.end()), "the end is kept");
+    }
+}
+
+fn note(skipped: &mut Vec<&'static str>, what: &'static str) {
+    if !skipped.contains(&what) {
+        skipped.push(what);
+    }
+}
+
+/// The access of an account to an entitlement whose id and name are known.
+pub fn access(account: &str, id: &str, name: &str) -> Access {
+    Access { account: AccountId::from(account), entitlement: Entitlement { id: id.to_owned(), name: name.to_owned() } }
+}
