@@ -56,8 +56,8 @@ pub struct Document {
 struct Login {
     id: String,
     email: String,
-    #[serde(default)]
-    suspended: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    suspended: Option<bool>,
     #[serde(flatten)]
     others: Others,
 }
@@ -163,7 +163,7 @@ impl Document {
         };
         let listed = |Login { id, email, suspended, others: _ }: &Login| {
             let (id, email) = (AccountId(id.clone()), Email::new(email));
-            Account { id, email, suspended: *suspended }
+            Account { id, email, suspended: suspended.unwrap_or(false) }
         };
         match &self.accounts {
             None => asked.emails.iter().map(anybody).collect(),

@@ -76,16 +76,20 @@ impl File {
         let jobs = std::mem::take(&mut *self.pending()).into_iter().filter(|job| !job.answer.is_closed());
         let (edits, answers): (Vec<_>, Vec<_>) = jobs.map(|Job { edit, answer }| (edit, answer)).unzip();
         if !edits.is_empty() {
-            let outcomes = match self.blocking(move |store, tenure, now| store.edit(&edits, tenure, now)).await {
-                Ok(outcomes) => outcomes,
-                Err(error) => answers.iter().map(|_| Err(anyhow!("{error:#}"))).collect(),
-            };
-            for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                let _unless_it_gave_up = answer.send(outcome);
-            }
+            // Answered from the file thread, so that the others have their answer even where this call is given up.
+            self.blocking(move |store, tenure, now| {
+                let outcomes = store
+                    .edit(&edits, tenure, now)
+                    .unwrap_or_else(|error| edits.iter().map(|_| Err(anyhow!("{error:#}"))).collect());
+                for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                    let _unless_it_gave_up = answer.send(outcome);
+                }
+                Ok(())
+            })
+            .await?;
         }
         drop(turn);
-        answered.await.context("the change was dropped before it was made")?
+        answered.await.context("the file work ended early, so nobody knows whether the change was made")?
     }
 
     fn pending(&self) -> MutexGuard<'_, Vec<Job>> {
