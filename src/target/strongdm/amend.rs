@@ -134,7 +134,7 @@ async fn restore(desk: &impl Desk, id: &GrantId, old: &Grant, to: &Grant, refusa
     let failed = refusal.into_error(to);
     let mut last = None;
     for _ in 0..ROUNDS {
-        let Some(period) = old.period.from(desk.context().now()) else {
+        let Some(period) = old.period.from(desk.context().now()).map(|rest| rest.whole_seconds()) else {
             return Err(failed.context(format!("grant {id}, which has ended meanwhile, could not be replaced")));
         };
         match desk.create(&Grant { period, ..old.clone() }).await {

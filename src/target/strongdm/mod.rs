@@ -78,8 +78,15 @@ impl Config {
 
 pub struct StrongDm {
     api: Api,
-    /// What was last seen or made, so that the same grant again costs no request and makes no second one.
-    seen: Mutex<BTreeMap<GrantId, Held>>,
+    seen: Mutex<Seen>,
+}
+
+/// What was last seen or made, so that the same grant again costs no request and makes no second one.
+#[derive(Debug, Default)]
+struct Seen {
+    grants: BTreeMap<GrantId, Held>,
+    /// Every grant of these is in `grants`; of others, one has to look before one gives.
+    entitlements: BTreeSet<Entitlement>,
 }
 
 impl StrongDm {
@@ -93,7 +100,7 @@ impl StrongDm {
         Ok(Self { api, seen: Mutex::default() })
     }
 
-    fn seen(&self) -> MutexGuard<'_, BTreeMap<GrantId, Held>> {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -146,25 +153,31 @@ impl StrongDm {
     /// The grant of this access and these dates that was seen or made before.
     fn known(&self, wanted: &Grant) -> Option<GrantId> {
         let dateless = is_role(&wanted.access.entitlement);
-        let same = |held: &&Held| held.access == wanted.access && (dateless || has_dates(held, wanted));
-        self.seen().values().find(same).map(|held| held.id.clone())
+        let same =
+            |held: &&Held| !held.foreign && held.access == wanted.access && (dateless || has_dates(held, wanted));
+        self.seen().grants.values().find(same).map(|held| held.id.clone())
     }
 
     fn remember(&self, held: Held) -> GrantId {
         let id = held.id.clone();
-        self.seen().insert(id.clone(), held);
+        self.seen().grants.insert(id.clone(), held);
         id
     }
 
-    async fn grant_resource(&self, wanted: &Grant) -> Result<GrantId, Refusal> {
+    async fn grant_resource(&self, wanted: &Grant, looked: bool) -> Result<GrantId, Refusal> {
         let Access { account, entitlement } = &wanted.access;
         let asked = request(wanted);
+        let standing =
+            || async { self.api.account_grants_on(&account.0, &entitlement.id).await.map_err(Refusal::Failed) };
+        if !looked && let Some(same) = standing().await?.into_iter().find(|grant| is_same(grant, &asked)) {
+            return Ok(self.remember(shown(same, entitlement.clone())));
+        }
         let refused = match self.api.create_account_grant(asked.clone()).await {
             Ok(id) => return Ok(self.remember(shown(AccountGrant { id, ..asked }, entitlement.clone()))),
             Err(error) if api::code(&error) == Some(Code::AlreadyExists) => error,
             Err(error) => return Err(Refusal::Failed(error)),
         };
-        let standing = self.api.account_grants_on(&account.0, &entitlement.id).await.map_err(Refusal::Failed)?;
+        let standing = standing().await?;
         if let Some(same) = standing.iter().find(|grant| is_same(grant, &asked)) {
             return Ok(self.remember(shown(same.clone(), entitlement.clone())));
         }
@@ -177,8 +190,11 @@ impl StrongDm {
         Err(Refusal::Occupied(standing.into_iter().map(|grant| shown(grant, entitlement.clone())).collect()))
     }
 
-    async fn grant_role(&self, wanted: &Grant) -> Result<GrantId> {
+    async fn grant_role(&self, wanted: &Grant, looked: bool) -> Result<GrantId> {
         let Access { account: AccountId(account), entitlement } = &wanted.access;
+        if !looked && let Some(same) = self.api.account_attachment_to(account, &entitlement.id).await? {
+            return Ok(self.remember(membership(same, entitlement.clone())));
+        }
         let attachment = match self.api.create_account_attachment(account, &entitlement.id).await {
             Ok(id) => AccountAttachment { id, account_id: account.clone(), role_id: entitlement.id.clone() },
             Err(error) if api::code(&error) == Some(Code::AlreadyExists) => {
@@ -199,15 +215,16 @@ impl Desk for StrongDm {
         if let Some(id) = self.known(wanted) {
             return Ok(id);
         }
+        let looked = self.seen().entitlements.contains(&wanted.access.entitlement);
         if is_role(&wanted.access.entitlement) {
-            return self.grant_role(wanted).await.map_err(Refusal::Failed);
+            return self.grant_role(wanted, looked).await.map_err(Refusal::Failed);
         }
-        self.grant_resource(wanted).await
+        self.grant_resource(wanted, looked).await
     }
 
     async fn delete(&self, id: &GrantId, entitlement: &Entitlement) -> Result<()> {
         // Before the call, for after a lost answer nobody may rely on it any more.
-        self.seen().remove(id);
+        self.seen().grants.remove(id);
         if is_role(entitlement) {
             self.api.delete_account_attachment(&id.0).await
         } else {
@@ -232,7 +249,7 @@ impl super::Target for StrongDm {
         let mut wanted: BTreeSet<_> = entitlements.values().flatten().flatten().cloned().collect();
         wanted.extend(asked.owned.iter().map(|access| access.entitlement.clone()));
         let grants = self.grants(&wanted).await?;
-        self.seen().clone_from(&grants);
+        *self.seen() = Seen { grants: grants.clone(), entitlements: wanted };
         Ok(Current { accounts, entitlements, grants: grants.into_values().collect() })
     }
 
