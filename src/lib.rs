@@ -1,10 +1,13 @@
 //! Access follows the on-call schedule.
 
+#![forbid(unsafe_code)]
+
 pub mod apply;
 pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod ledger;
+pub mod near;
 pub mod net;
 pub mod progress;
 pub mod report;

@@ -2,5 +2,6 @@
 
 mod config;
 mod fakes;
+mod layers;
 mod source;
 mod target;
