@@ -214,12 +214,18 @@ async fn names_that_cannot_be_resolved_leave_ids_alone() {
 }
 
 #[tokio::test]
-async fn a_look_up_that_fails_is_no_person_without_email() {
+async fn a_look_up_that_fails_costs_that_person_alone_and_is_said() {
     let world = primary().person_by_reference("PREF", "Ref Erence", "ref@example.com");
     let fake = PagerDuty::start(world.shift(PRIMARY.0, "PREF", at(5), at(9)));
     fake.fail("/users/PREF", FOR_EVER, Fault::ScopeLacking);
-    let sentence = refusal(&fake, PRIMARY.0).await;
-    assert!(sentence.contains("users.read") || sentence.contains("403"), "{sentence}");
+    let mut answer = source(&fake).await.read(&asked([PRIMARY.0]), window(24)).await;
+    let reading =
+        answer.remove(&schedule(PRIMARY.0)).expect("an entry for what was asked").expect("the schedule was read");
+    let person = reading.shifts.iter().map(|shift| &shift.person).find(|person| person.id == "PREF").expect("is shown");
+    // The planner lets stand what such a person holds, and says that they cannot be served.
+    assert_eq!(person.email, None);
+    let said = reading.remarks.iter().any(|remark| remark.contains("PREF") && remark.contains("403"));
+    assert!(said, "{:?}", reading.remarks);
 }
 
 #[tokio::test]
