@@ -93,7 +93,7 @@ async fn with_config(cli: &Cli) -> Result<u8> {
                 report.exit_code = PENDING;
             }
             drop(progress);
-            report::print(&if json { report::json(&report) } else { report::text(&report, &style) })?;
+            if json { report::print(&report::json(&report)) } else { report::tell(&report::text(&report, &style)) }?;
             Ok(report.exit_code)
         }
     }
