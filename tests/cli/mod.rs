@@ -2,8 +2,15 @@
 
 mod bare;
 mod dry_run;
+mod examples;
+mod exit_codes;
 mod failures;
+mod help;
+mod ledger;
+mod progress;
+mod signals;
 mod sync;
+mod verbs;
 
 use std::fs;
 use std::path::{Path, PathBuf};
