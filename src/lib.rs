@@ -1,6 +1,7 @@
 //! Access follows the on-call schedule.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::todo, clippy::unimplemented, clippy::too_many_lines))]
 
 pub mod apply;
 pub mod cli;

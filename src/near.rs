@@ -4,6 +4,9 @@
 /// not every name.
 const ALIKE: f64 = 0.8;
 
+/// How far behind the most alike another may be and still have been meant.
+const RIVAL: f64 = 0.05;
+
 /// More than these are a list to read and not a hint.
 const OFFERED: usize = 3;
 
@@ -17,6 +20,8 @@ pub fn near<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<&'k
     let alike = known.into_iter().map(|other| (likeness(name, other), other));
     let mut near: Vec<_> = alike.filter(|(likeness, _)| *likeness >= ALIKE).collect();
     near.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));
+    let best = near.first().map_or(0.0, |(likeness, _)| *likeness);
+    near.retain(|(likeness, _)| *likeness >= best - RIVAL);
     near.dedup_by_key(|(_, name)| *name);
     near.into_iter().take(OFFERED).map(|(_, name)| name).collect()
 }
@@ -33,8 +38,8 @@ mod tests {
 
     #[test]
     fn offers_slips_best_first_and_each_once() {
-        let known = ["prod-mysql", "prod-postgres", "staging", "prod-postgres"];
-        assert_eq!(hint("prod-postgers", known), "; did you mean 'prod-postgres' or 'prod-mysql'?");
+        let known = ["prod-mysql", "prod-postgres-2", "prod-postgres-1", "staging", "prod-postgres-1"];
+        assert_eq!(hint("prod-postgres", known), "; did you mean 'prod-postgres-1' or 'prod-postgres-2'?");
         assert_eq!(hint("PROD-POSTGRES", ["prod-postgres"]), "; did you mean 'prod-postgres'?");
     }
 

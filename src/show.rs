@@ -38,7 +38,7 @@ pub async fn shifts(
     let window = report::Span { from: Some(window.start()), until: Some(window.end()) };
     let remarks = remarks.into_iter().collect();
     let roster = Roster { version: report::VERSION, window, shifts: shifts.into_iter().collect(), errors, remarks };
-    report::print(&if json { report::json(&roster) } else { report::shifts_text(&roster, style.zone) })?;
+    if json { report::print(&report::json(&roster)) } else { report::tell(&report::shifts_text(&roster, style.zone)) }?;
     Ok(code)
 }
 
@@ -66,7 +66,7 @@ pub async fn check(
     let owned = run::owned(&around.config.ledger)?;
     let surveyed = around.targets(&known, connected, owned).await;
     let checked = report::Checked::new(&sources, &surveyed);
-    report::print(&if json { report::json(&checked) } else { checked.text(style) })?;
+    if json { report::print(&report::json(&checked)) } else { report::tell(&checked.text(style)) }?;
     Ok(u8::from(!checked.ok))
 }
 
@@ -75,6 +75,6 @@ pub fn grants(config: &Config, style: &Style, json: bool) -> Result<u8> {
     let owned = run::owned(&config.ledger)?;
     let all = owned.iter().flat_map(|(target, owned)| owned.iter().map(move |owned| (&**target, owned)));
     let owning = Owning::new(all);
-    report::print(&if json { report::json(&owning) } else { report::grants_text(&owning, style.zone) })?;
+    if json { report::print(&report::json(&owning)) } else { report::tell(&report::grants_text(&owning, style.zone)) }?;
     Ok(0)
 }

@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn unknown_names_come_with_the_nearest_known_one() {
         let error = Zone::parse("Europe/Berlinn").expect_err("no such place").to_string();
-        assert_eq!(error, "unknown time zone 'Europe/Berlinn'; did you mean 'Europe/Berlin'?");
+        assert_eq!(error, "there is no time zone 'Europe/Berlinn'; did you mean 'Europe/Berlin'?");
         assert!(Zone::parse("Mars/Olympus Mons").expect_err("not yet").to_string().contains("IANA name"));
         assert!(Zone::parse("").is_err());
     }

@@ -124,3 +124,17 @@ fn a_zone_is_known_by_its_iana_name() {
     let error = Zone::parse("america/new_yrok").expect_err("a slip of the pen");
     assert_eq!(error.to_string(), "there is no time zone 'america/new_yrok'; did you mean 'America/New_York'?");
 }
+
+#[test]
+fn a_file_that_everybody_may_write_to_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("oncall-sync.toml");
+    std::fs::write(&path, oncall_sync::config::STARTER).expect("written");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).expect("its mode is set");
+    let faults = Config::load(&path).expect_err("everybody could say what is run");
+    assert!(faults.to_string().contains("chmod o-w"), "{faults}");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o664)).expect("its mode is set");
+    Config::load(&path).expect("a group may write");
+}

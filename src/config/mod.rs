@@ -9,6 +9,9 @@ mod schema;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -143,6 +146,9 @@ fn default_max_revoke_percent() -> u8 {
     30
 }
 
+/// The bit of a file's mode by which everybody may write to it.
+const OTHERS_WRITE: u32 = 0o002;
+
 impl Config {
     /// Reads the file at `path`. Relative paths in it are relative to its folder.
     ///
@@ -153,7 +159,18 @@ impl Config {
             found.add_whole(sentence);
             found.into_faults(path)
         };
-        let bytes = std::fs::read(path).map_err(|error| whole(format!("cannot be read: {error}")))?;
+        let unreadable = |error: std::io::Error| whole(format!("cannot be read: {error}"));
+        let mut file = File::open(path).map_err(unreadable)?;
+        let mode = file.metadata().map_err(unreadable)?.mode();
+        if mode & OTHERS_WRITE != 0 {
+            // It says which programs are run and where keys are sent.
+            return Err(whole(format!(
+                "everybody may write to it; take that right away: chmod o-w {}",
+                path.display()
+            )));
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(unreadable)?;
         let text = std::str::from_utf8(&bytes).map_err(|_| whole("is not UTF-8 text".into()))?;
         let mut found = Findings::new(text);
         match parse(text, path, &mut found) {

@@ -65,10 +65,13 @@ where
             Wait::For(wait) => wait,
         };
         if Instant::now() + wait >= context.deadline() {
-            return Err(error.context(format!(
-                "it asks to wait {} s, which is past the run's deadline (`deadline` in the config sets it)",
-                wait.as_secs()
-            )));
+            return Err(match again {
+                Wait::Backoff => error,
+                Wait::For(wait) => error.context(format!(
+                    "it asks to wait {} s, which is past the run's deadline (`deadline` in the config sets it)",
+                    wait.as_secs()
+                )),
+            });
         }
         tracing::debug!("{error:#}; trying again in {wait:?}");
         if let Wait::For(wait) = again {

@@ -24,7 +24,7 @@ pub use checked::{Checked, CheckedTarget};
 pub use json::{json, schema};
 pub use listing::{OwnedReport, Owning, Roster, ShiftReport, grants_text, shifts_text};
 pub use note::NoteReport;
-pub use shown::shown;
+pub use shown::{harmless, shown};
 pub use text::{Style, text};
 
 /// The layout of the JSON report. It grows without a new number; a number changes when something is renamed or taken away.
@@ -197,6 +197,11 @@ pub fn digest(report: &Report, now: DateTime<Utc>) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Prints text for people to standard output; what a terminal would obey is written out.
+pub fn tell(text: &str) -> io::Result<()> {
+    print(&harmless(text))
+}
+
 /// Prints to standard output. A reader that has gone away is no error: it has seen all that it wanted.
 pub fn print(text: &str) -> io::Result<()> {
     quietly(io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().lock().flush()))
@@ -204,7 +209,7 @@ pub fn print(text: &str) -> io::Result<()> {
 
 /// Prints a line to standard error, where everything goes that is not the report.
 pub fn complain(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "oncall-sync: {line}");
+    let _ = writeln!(io::stderr().lock(), "oncall-sync: {}", harmless(line));
 }
 
 fn quietly(written: io::Result<()>) -> io::Result<()> {

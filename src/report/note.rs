@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::shown;
-use crate::domain::{Grant, Note};
+use crate::domain::{Email, Grant, Note};
 
 /// One thing left undone, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -23,81 +23,90 @@ pub struct NoteReport {
 impl NoteReport {
     /// `note` about the target called `target`.
     pub fn new(note: &Note, target: &str) -> Self {
-        let (kind, email, entitlement, text) = match note {
-            Note::NoEmail { person, schedule } => {
-                let (name, schedule) = (shown(&person.name), shown(&schedule.name));
-                let text = format!(
-                    "{name} ({}), on call in '{schedule}', has no e-mail at the source, so no account can be found; what they hold stands",
-                    shown(&person.id)
-                );
-                ("no-email", None, None, text)
+        let (email, entitlement) = match note {
+            Note::NoEmail { .. } => (None, None),
+            Note::NoAccount { email, .. } | Note::ManyAccounts { email, .. } | Note::Suspended { email, .. } => {
+                (Some(email), None)
             }
-            Note::NoAccount { email, name } => {
-                let text = format!(
-                    "{} <{}> is on call and has no account on {target}; make one, or map the address under [aliases]",
-                    shown(name),
-                    shown(email.as_str())
-                );
-                ("no-account", Some(email), None, text)
-            }
-            Note::ManyAccounts { email, name } => {
-                let text = format!(
-                    "{} <{}> is on call and has several accounts on {target}; leave one, or map the address under [aliases]",
-                    shown(name),
-                    shown(email.as_str())
-                );
-                ("many-accounts", Some(email), None, text)
-            }
-            Note::Suspended { email, name } => {
-                let text = format!(
-                    "{} <{}> is on call, and their account on {target} is suspended; what they hold stands",
-                    shown(name),
-                    shown(email.as_str())
-                );
-                ("suspended", Some(email), None, text)
-            }
-            Note::NoEntitlement { rule, entitlement, why } => {
-                let text = format!("rule '{}': {}", shown(rule), why);
-                ("no-entitlement", None, Some(entitlement.clone()), text)
-            }
-            Note::AlreadyHeld { grant, by } => {
-                let text = format!(
-                    "{} already, by a grant that is not ours ({}); it is left alone",
-                    holds(grant),
-                    shown(&by.0)
-                );
-                ("already-held", Some(&grant.email), Some(name(grant)), text)
-            }
-            Note::NotYet { grant } => {
-                let text = format!(
-                    "{} gets {} when the shift begins: {target} cannot be told ahead",
-                    shown(grant.email.as_str()),
-                    shown(&grant.access.entitlement.name)
-                );
-                ("not-yet", Some(&grant.email), Some(name(grant)), text)
-            }
-            Note::Stands { grant } => {
-                let text = format!("{}, and it stands: what it rests on was not read in this run", holds(grant));
-                ("stands", Some(&grant.email), Some(name(grant)), text)
-            }
-            Note::Drift { grant } => {
-                let text = format!(
-                    "somebody took {} away from {}, who is on call; it is given again",
-                    shown(&grant.access.entitlement.name),
-                    shown(grant.email.as_str())
-                );
-                ("drift", Some(&grant.email), Some(name(grant)), text)
-            }
+            Note::NoEntitlement { entitlement, .. } => (None, Some(entitlement)),
+            Note::AlreadyHeld { grant, .. }
+            | Note::NotYet { grant }
+            | Note::Stands { grant }
+            | Note::Drift { grant } => (Some(&grant.email), Some(&grant.access.entitlement.name)),
         };
-        let email = email.map(|email| email.as_str().to_owned());
-        Self { kind, email, entitlement, text, failure: note.is_failure() }
+        Self {
+            kind: kind(note),
+            email: email.map(|email| email.as_str().to_owned()),
+            entitlement: entitlement.cloned(),
+            text: sentence(note, target),
+            failure: note.is_failure(),
+        }
     }
 }
 
-fn name(grant: &Grant) -> String {
-    grant.access.entitlement.name.clone()
+fn kind(note: &Note) -> &'static str {
+    match note {
+        Note::NoEmail { .. } => "no-email",
+        Note::NoAccount { .. } => "no-account",
+        Note::ManyAccounts { .. } => "many-accounts",
+        Note::Suspended { .. } => "suspended",
+        Note::NoEntitlement { .. } => "no-entitlement",
+        Note::AlreadyHeld { .. } => "already-held",
+        Note::NotYet { .. } => "not-yet",
+        Note::Stands { .. } => "stands",
+        Note::Drift { .. } => "drift",
+    }
+}
+
+/// The note for people: who, what, and what to do.
+fn sentence(note: &Note, target: &str) -> String {
+    match note {
+        Note::NoEmail { person, schedule } => format!(
+            "{} ({}), on call in '{}', has no e-mail at the source, so no account can be found; what they hold stands",
+            shown(&person.name),
+            shown(&person.id),
+            shown(&schedule.name)
+        ),
+        Note::NoAccount { email, name } => format!(
+            "{} is on call and has no account on {target}; make one, or map the address under [aliases]",
+            who(name, email)
+        ),
+        Note::ManyAccounts { email, name } => format!(
+            "{} is on call and has several accounts on {target}; leave one, or map the address under [aliases]",
+            who(name, email)
+        ),
+        Note::Suspended { email, name } => format!(
+            "{} is on call, and their account on {target} is suspended; what they hold stands",
+            who(name, email)
+        ),
+        Note::NoEntitlement { rule, entitlement: _, why } => format!("rule '{}': {why}", shown(rule)),
+        Note::AlreadyHeld { grant, by } => {
+            format!("{} already, by a grant that is not ours ({}); it is left alone", holds(grant), shown(&by.0))
+        }
+        Note::NotYet { grant } => format!(
+            "{} gets {} when the shift begins: {target} cannot be told ahead",
+            shown(grant.email.as_str()),
+            shown(name(grant))
+        ),
+        Note::Stands { grant } => {
+            format!("{}, and it stands: what it rests on was not read in this run", holds(grant))
+        }
+        Note::Drift { grant } => format!(
+            "somebody took {} away from {}, who is on call; it is given again",
+            shown(name(grant)),
+            shown(grant.email.as_str())
+        ),
+    }
+}
+
+fn who(name: &str, email: &Email) -> String {
+    format!("{} <{}>", shown(name), shown(email.as_str()))
+}
+
+fn name(grant: &Grant) -> &str {
+    &grant.access.entitlement.name
 }
 
 fn holds(grant: &Grant) -> String {
-    format!("{} holds {}", shown(grant.email.as_str()), shown(&grant.access.entitlement.name))
+    format!("{} holds {}", shown(grant.email.as_str()), shown(name(grant)))
 }

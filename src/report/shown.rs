@@ -27,6 +27,16 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Whole lines with everything written out that a terminal would obey, but for the ends of the lines.
+pub fn harmless(lines: &str) -> Cow<'_, str> {
+    let harmful = |c: char| c != '\n' && is_harmful(c);
+    if !lines.contains(harmful) {
+        return Cow::Borrowed(lines);
+    }
+    let written = |c: char| if harmful(c) { format!("\\u{{{:x}}}", u32::from(c)) } else { c.to_string() };
+    Cow::Owned(lines.chars().map(written).collect())
+}
+
 fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
@@ -44,6 +54,12 @@ mod tests {
     #[test]
     fn what_a_terminal_would_obey_is_written_out() {
         assert_eq!(shown("a\u{1b}[31mb\nc\u{202e}d\0"), "a\\u{1b}[31mb\\u{a}c\\u{202e}d\\u{0}");
+    }
+
+    #[test]
+    fn lines_stay_lines() {
+        assert_eq!(harmless("one\ntwo\n"), "one\ntwo\n");
+        assert_eq!(harmless("one\u{1b}[2J\ntwo\r\n"), "one\\u{1b}[2J\ntwo\\u{d}\n");
     }
 
     #[test]
