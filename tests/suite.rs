@@ -1,5 +1,6 @@
 //! The one integration-test binary: `mod` lines only.
 
+mod cli;
 mod config;
 mod fakes;
 mod layers;

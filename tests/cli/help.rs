@@ -1,0 +1,243 @@
+//! Help, word for word: it is read more often than anything else here.
+
+use super::*;
+
+#[track_caller]
+fn help(arguments: &[&str]) -> String {
+    // clap wraps at the terminal's width, or at this one where there is none.
+    let ran = Ran::of(Desk::new().command(arguments).env("COLUMNS", "100").output().expect("the program starts"));
+    assert_eq!(ran.err, "");
+    // clap leaves blanks on empty lines, which no editor keeps.
+    ran.exits(0).out.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+#[test]
+fn the_program() {
+    insta::assert_snapshot!(help(&["--help"]), @r"
+    Give access to whoever is on call, for as long as they are
+
+    Bare `oncall-sync` syncs: it reads the schedules, plans what each person should hold, and gives,
+    moves and takes back grants. `--dry-run` shows the plan and writes nothing.
+
+    Usage: oncall-sync [OPTIONS]
+           oncall-sync [OPTIONS] <COMMAND>
+
+    Commands:
+      shifts       Show who is on call
+      check        Check config, credentials and names, and whether everyone on call has an account
+      grants       Show what the ledger says is ours
+      init         Write a commented starter config
+      schema       Print a JSON Schema
+      completions  Print a completion script for a shell
+      help         Print this message or the help of the given subcommand(s)
+
+    Options:
+      -c, --config <FILE>
+              Read this config file [default: $ONCALL_SYNC_CONFIG, ./oncall-sync.toml, the user's, then
+              the system's]
+
+          --window <SPAN>
+              Look this far ahead, for instance 7d or 36h
+
+          --output <FORM>
+              Print the report in this form
+
+              [default: text]
+              [possible values: text, json]
+
+      -q, --quiet
+              Print only what changed or failed
+
+      -v, --verbose...
+              Print what was asked of whom, and every note; twice for every request
+
+          --dry-run
+              Show the plan and write nothing
+
+          --schedule <ID|NAME>
+              Only this schedule, by id or exact name; may be repeated
+
+          --grant <TARGET=ENTITLEMENT>
+              With --schedule: give this, for instance strongdm=prod-postgres; may be repeated
+
+          --rule <NAME>
+              Only this rule; may be repeated. What other rules gave stands
+
+          --force
+              Lift the limits for this run
+
+          --detailed-exitcode
+              With --dry-run: exit with 3 where changes are pending
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+    ");
+}
+
+#[test]
+fn shifts() {
+    insta::assert_snapshot!(help(&["shifts", "--help"]), @r"
+    Show who is on call
+
+    Usage: oncall-sync shifts [OPTIONS]
+
+    Options:
+      -c, --config <FILE>       Read this config file [default: $ONCALL_SYNC_CONFIG, ./oncall-sync.toml,
+                                the user's, then the system's]
+          --from <INSTANT>      From this instant on (RFC 3339) instead of from now
+          --window <SPAN>       Look this far ahead, for instance 7d or 36h
+          --output <FORM>       Print the report in this form [default: text] [possible values: text,
+                                json]
+      -q, --quiet               Print only what changed or failed
+      -v, --verbose...          Print what was asked of whom, and every note; twice for every request
+          --schedule <ID|NAME>  Only this schedule, by id or exact name; may be repeated
+      -h, --help                Print help
+    ");
+}
+
+#[test]
+fn check() {
+    insta::assert_snapshot!(help(&["check", "--help"]), @r"
+    Check config, credentials and names, and whether everyone on call has an account
+
+    Usage: oncall-sync check [OPTIONS]
+
+    Options:
+      -c, --config <FILE>       Read this config file [default: $ONCALL_SYNC_CONFIG, ./oncall-sync.toml,
+                                the user's, then the system's]
+          --window <SPAN>       Look this far ahead, for instance 7d or 36h
+          --output <FORM>       Print the report in this form [default: text] [possible values: text,
+                                json]
+      -q, --quiet               Print only what changed or failed
+      -v, --verbose...          Print what was asked of whom, and every note; twice for every request
+          --schedule <ID|NAME>  Only this schedule, by id or exact name; may be repeated
+      -h, --help                Print help
+    ");
+}
+
+#[test]
+fn grants() {
+    insta::assert_snapshot!(help(&["grants", "--help"]), @r"
+    Show what the ledger says is ours
+
+    Usage: oncall-sync grants [OPTIONS]
+
+    Options:
+      -c, --config <FILE>       Read this config file [default: $ONCALL_SYNC_CONFIG, ./oncall-sync.toml,
+                                the user's, then the system's]
+          --window <SPAN>       Look this far ahead, for instance 7d or 36h
+          --output <FORM>       Print the report in this form [default: text] [possible values: text,
+                                json]
+      -q, --quiet               Print only what changed or failed
+      -v, --verbose...          Print what was asked of whom, and every note; twice for every request
+          --schedule <ID|NAME>  Only this schedule, by id or exact name; may be repeated
+      -h, --help                Print help
+    ");
+}
+
+#[test]
+fn init() {
+    insta::assert_snapshot!(help(&["init", "--help"]), @r"
+    Write a commented starter config
+
+    Usage: oncall-sync init [OPTIONS] [FILE]
+
+    Arguments:
+      [FILE]  Where to; `-` prints it [default: oncall-sync.toml]
+
+    Options:
+      -c, --config <FILE>       Read this config file [default: $ONCALL_SYNC_CONFIG, ./oncall-sync.toml,
+                                the user's, then the system's]
+          --window <SPAN>       Look this far ahead, for instance 7d or 36h
+          --output <FORM>       Print the report in this form [default: text] [possible values: text,
+                                json]
+      -q, --quiet               Print only what changed or failed
+      -v, --verbose...          Print what was asked of whom, and every note; twice for every request
+          --schedule <ID|NAME>  Only this schedule, by id or exact name; may be repeated
+      -h, --help                Print help
+    ");
+}
+
+#[test]
+fn schema() {
+    insta::assert_snapshot!(help(&["schema", "--help"]), @r"
+    Print a JSON Schema
+
+    Usage: oncall-sync schema [OPTIONS] [OF]
+
+    Arguments:
+      [OF]
+              Possible values:
+              - config: The config file
+              - report: The JSON report
+
+              [default: config]
+
+    Options:
+      -c, --config <FILE>
+              Read this config file [default: $ONCALL_SYNC_CONFIG, ./oncall-sync.toml, the user's, then
+              the system's]
+
+          --window <SPAN>
+              Look this far ahead, for instance 7d or 36h
+
+          --output <FORM>
+              Print the report in this form
+
+              [default: text]
+              [possible values: text, json]
+
+      -q, --quiet
+              Print only what changed or failed
+
+      -v, --verbose...
+              Print what was asked of whom, and every note; twice for every request
+
+          --schedule <ID|NAME>
+              Only this schedule, by id or exact name; may be repeated
+
+      -h, --help
+              Print help (see a summary with '-h')
+    ");
+}
+
+#[test]
+fn completions() {
+    insta::assert_snapshot!(help(&["completions", "--help"]), @r"
+    Print a completion script for a shell
+
+    Usage: oncall-sync completions [OPTIONS] <SHELL>
+
+    Arguments:
+      <SHELL>  [possible values: bash, elvish, fish, powershell, zsh]
+
+    Options:
+      -c, --config <FILE>       Read this config file [default: $ONCALL_SYNC_CONFIG, ./oncall-sync.toml,
+                                the user's, then the system's]
+          --window <SPAN>       Look this far ahead, for instance 7d or 36h
+          --output <FORM>       Print the report in this form [default: text] [possible values: text,
+                                json]
+      -q, --quiet               Print only what changed or failed
+      -v, --verbose...          Print what was asked of whom, and every note; twice for every request
+          --schedule <ID|NAME>  Only this schedule, by id or exact name; may be repeated
+      -h, --help                Print help
+    ");
+}
+
+#[test]
+fn the_short_form_is_short() {
+    assert!(help(&["-h"]).lines().count() < help(&["--help"]).lines().count());
+}
+
+#[test]
+fn the_version() {
+    assert_eq!(help(&["--version"]), format!("oncall-sync {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_flag_for_tests_is_not_shown() {
+    assert!(!help(&["--help"]).contains("--now"));
+}
