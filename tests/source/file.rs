@@ -1,1 +1,103 @@
+//! The rota file as a source, through the trait.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use oncall_sync::domain::{Coverage, OnCall, Period, Reading};
+use oncall_sync::net::{Clock, Context};
+use oncall_sync::source::SourceConfig;
+
+fn at(text: &str) -> DateTime<Utc> {
+    text.parse().expect("RFC 3339")
+}
+
+fn config(path: &Path) -> SourceConfig {
+    toml::from_str(&format!("kind = 'file'\npath = '{}'", path.display())).expect("a config")
+}
+
+async fn read(path: &Path, names: &[&str], from: &str, to: &str) -> BTreeMap<OnCall, Result<Reading>> {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+    let context = Context::new(Clock::new(at("2026-06-01T00:00:00Z")), deadline);
+    let source = config(path).connect(context).await.expect("connects");
+    let asked: BTreeSet<_> = names.iter().map(|name| OnCall::Schedule((*name).to_owned())).collect();
+    source.read(&asked, Period::new(at(from), at(to)).expect("not empty")).await
+}
+
+fn example() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/rota.toml")
+}
+
+#[tokio::test]
+async fn the_example_has_somebody_on_call_at_any_time() {
+    for year in 2026..2036 {
+        let (from, to) = (format!("{year}-02-01T00:00:00Z"), format!("{}-01-01T00:00:00Z", year + 1));
+        for (asked, reading) in read(&example(), &["database-primary", "platform"], &from, &to).await {
+            let reading = reading.expect("a reading");
+            assert_eq!(reading.remarks, [""; 0], "{asked}");
+            assert_eq!(reading.coverage, Coverage::Window);
+            assert!(reading.shifts.len() > 40, "{asked} {year}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_shift_has_its_person_and_true_ends() {
+    let answer = read(&example(), &["database-primary"], "2026-04-01T00:00:00Z", "2026-04-01T01:00:00Z").await;
+    let reading = answer.into_values().next().expect("an answer").expect("a reading");
+    let [shift] = &reading.shifts[..] else { panic!("{:?}", reading.shifts) };
+    assert_eq!((shift.schedule.id.as_str(), shift.level), ("database-primary", None));
+    assert_eq!((shift.person.id.as_str(), shift.person.name.as_str()), ("alice@example.com", "alice"));
+    assert_eq!(shift.person.email.as_ref().map(|email| email.as_str()), Some("alice@example.com"));
+    assert_eq!((shift.start, shift.end), (Some(at("2026-03-30T07:00:00Z")), Some(at("2026-04-06T07:00:00Z"))));
+}
+
+#[tokio::test]
+async fn an_unknown_schedule_is_an_error_and_the_others_still_count() {
+    let answer =
+        read(&example(), &["database-primry", "platform"], "2026-04-01T00:00:00Z", "2026-04-02T00:00:00Z").await;
+    let error = answer[&OnCall::Schedule("database-primry".to_owned())].as_ref().expect_err("unknown").to_string();
+    assert!(error.ends_with("has no schedule 'database-primry'; did you mean 'database-primary'?"), "{error}");
+    assert!(answer[&OnCall::Schedule("platform".to_owned())].is_ok());
+}
+
+#[tokio::test]
+async fn a_missing_or_faulty_file_is_an_error_of_every_schedule_never_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("rota.toml");
+    for content in [None, Some("[schedules.a]\ntimezone = 'UTC'\nlayer = []\n")] {
+        if let Some(content) = content {
+            std::fs::write(&path, content).expect("written");
+        }
+        let answer = read(&path, &["a", "b"], "2026-04-01T00:00:00Z", "2026-04-02T00:00:00Z").await;
+        assert_eq!(answer.len(), 2);
+        for reading in answer.into_values() {
+            let error = reading.expect_err("no reading").to_string();
+            assert!(error.contains("rota.toml"), "{error}");
+            let said = format!("{}:3: unknown key 'layer' in schedule 'a'; did you mean 'layers'?", path.display());
+            assert!(content.is_none() || error.contains(&said), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn stretches_that_nothing_is_written_of_are_remarked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("rota.toml");
+    let layer = "[[schedules.a.layers]]\nstart = '2026-01-05 00:00'\nevery = '1 day'\nusers = ['a@example.com', 'b@example.com']\n";
+    let text = format!("[schedules.a]\ntimezone = 'UTC'\n{layer}during = '09:00-17:00'\n");
+    std::fs::write(&path, text).expect("written");
+    let answer = read(&path, &["a"], "2026-04-01T00:00:00Z", "2026-04-05T00:00:00Z").await;
+    let reading = answer.into_values().next().expect("an answer").expect("a reading");
+    assert_eq!(reading.remarks.len(), 4);
+    assert!(
+        reading.remarks[0].ends_with(
+            "rota.toml:1: nobody is on call in schedule 'a' from 2026-04-01 00:00 UTC to 2026-04-01 09:00 UTC."
+        ),
+        "{:?}",
+        reading.remarks
+    );
+    assert!(reading.remarks[3].ends_with("in 2 more stretches of the window."), "{:?}", reading.remarks);
+}

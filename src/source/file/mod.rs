@@ -33,6 +33,8 @@ mod during;
 mod expand;
 mod faults;
 mod rota;
+#[cfg(test)]
+mod tests;
 mod track;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -56,12 +56,12 @@ pub fn parse(text: &str, zone: Option<&Zone>) -> Result<BTreeMap<String, Schedul
 }
 
 /// The first short name of each address is the name it goes by, wherever the address itself is written.
-pub fn names(people: &BTreeMap<String, Email>) -> BTreeMap<&Email, &str> {
+fn names(people: &BTreeMap<String, Email>) -> BTreeMap<&Email, &str> {
     people.iter().rev().map(|(name, email)| (email, name.as_str())).collect()
 }
 
 /// Overrides that overlap and put different people on call: the later in the file counts, and a person should know.
-pub fn overlaps(overrides: &[Override], zone: &Zone) -> Vec<Remark> {
+fn overlaps(overrides: &[Override], zone: &Zone) -> Vec<Remark> {
     let mut sorted: Vec<&Override> = overrides.iter().collect();
     sorted.sort_by_key(|change| (change.period, change.line));
     let mut remarks = Vec::new();
@@ -88,7 +88,7 @@ pub fn overlaps(overrides: &[Override], zone: &Zone) -> Vec<Remark> {
 }
 
 /// The remark on a wall-clock time that does not exist or occurs twice; none on any other.
-pub fn odd_time(line: usize, text: &str, zone: &Zone, instant: DateTime<Utc>, placing: Placing) -> Option<Remark> {
+fn odd_time(line: usize, text: &str, zone: &Zone, instant: DateTime<Utc>, placing: Placing) -> Option<Remark> {
     let why = match placing {
         Placing::Once => return None,
         Placing::Skipped => "does not exist: clocks are put forward then",
@@ -340,7 +340,7 @@ impl<'t> Reader<'t> {
 }
 
 /// Whether it looks like one address, and like nothing that a search could take for a pattern.
-pub fn is_address(text: &str) -> bool {
+fn is_address(text: &str) -> bool {
     let plain = |part: &str| {
         !part.is_empty() && !part.contains(|sign: char| sign.is_whitespace() || "@*\"'<>,;".contains(sign))
     };
