@@ -2,5 +2,6 @@
 
 mod config;
 mod fakes;
+mod readme;
 mod source;
 mod target;
