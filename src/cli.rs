@@ -37,7 +37,7 @@ pub struct Common {
     /// Print only what changed or failed
     #[arg(long, short, conflicts_with = "verbose", global = true)]
     pub quiet: bool,
-    /// Print what was asked of whom, and every note; twice for every request
+    /// Print every request and every note; twice for what the libraries say as well
     #[arg(long, short, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
     /// Take this for the present instant (RFC 3339); for drills and tests

@@ -25,6 +25,7 @@
 //! | [`config`] | the config file as typed data, its faults reported together |
 //! | [`secret`] | a secret from environment, file or command; never shown |
 //! | [`span`] | lengths of time as people write them |
+//! | [`near`] | what may have been meant by a name that is unknown |
 //! | [`zone`] | the only module that knows time zones |
 //! | [`report`] | text and JSON; the only module that prints |
 //! | [`progress`] | bars on a terminal |
@@ -37,11 +38,14 @@
 //! two lines in [`source`] or [`target`], a stand-in in `tests/fakes`, a test file that runs the shared contract, an example
 //! config and a row in the README.
 
+#![forbid(unsafe_code)]
+
 pub mod apply;
 pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod ledger;
+pub mod near;
 pub mod net;
 pub mod progress;
 pub mod report;

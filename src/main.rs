@@ -19,6 +19,11 @@ use oncall_sync::survey::Surroundings;
 use oncall_sync::zone::Zone;
 use oncall_sync::{show, starter};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Could not run: usage, config, credentials, ledger.
 const COULD_NOT_RUN: u8 = 2;
@@ -145,13 +150,13 @@ fn listen(stop: &Stop) -> Result<()> {
     Ok(())
 }
 
-/// Log lines go to standard error; they are the same for every kind of run.
+/// Log lines go to standard error: warnings, with `-v` every request of ours, with `-vv` what the libraries say as well.
 fn log(verbose: u8) {
-    let level = match verbose {
-        0 => tracing::Level::WARN,
-        1 => tracing::Level::INFO,
-        _ => tracing::Level::DEBUG,
+    let filter = match verbose {
+        0 => Targets::new().with_target("oncall_sync", Level::WARN),
+        1 => Targets::new().with_target("oncall_sync", Level::DEBUG),
+        _ => Targets::new().with_default(Level::DEBUG),
     };
-    let lines = tracing_subscriber::fmt().with_writer(io::stderr).with_max_level(level).with_ansi(false).without_time();
-    lines.with_target(false).init();
+    let lines = fmt::layer().with_writer(io::stderr).with_ansi(false).without_time().with_target(false);
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
 }

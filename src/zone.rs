@@ -12,6 +12,8 @@ use jiff::civil;
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 use jiff::{Span, Timestamp};
 
+use crate::near::hint;
+
 /// Bundled data alone: a host's own may be years old, and then the same file would mean another time on another host.
 static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
@@ -141,13 +143,9 @@ impl Zone {
         if let Ok(zone) = ZONES.get(name) {
             return Ok(Self(zone));
         }
-        let distance = |known: &str| strsim::osa_distance(&known.to_lowercase(), &name.to_lowercase());
-        let nearest = chrono_tz::TZ_VARIANTS.iter().map(|known| known.name()).min_by_key(|known| distance(known));
-        // Further than a third of its letters away, a name is another name and not a slip of the pen.
-        match nearest.filter(|known| distance(known) * 3 <= known.len()) {
-            Some(near) => bail!("unknown time zone '{name}'; did you mean '{near}'?"),
-            None => bail!("unknown time zone '{name}'; an IANA name like 'Europe/Berlin' is needed"),
-        }
+        let hint = hint(name, chrono_tz::TZ_VARIANTS.iter().map(|known| known.name()));
+        let hint = if hint.is_empty() { "; an IANA name like 'Europe/Berlin' is needed" } else { &hint };
+        bail!("there is no time zone '{name}'{hint}")
     }
 
     pub fn utc() -> Self {

@@ -3,11 +3,12 @@
 mod faults;
 mod starter;
 
-use oncall_sync::config::{Config, Faults, check_zone};
+use oncall_sync::config::{Config, Faults};
 use oncall_sync::domain::Email;
 use oncall_sync::source::SourceConfig;
 use oncall_sync::span::Span;
 use oncall_sync::target::TargetConfig;
+use oncall_sync::zone::Zone;
 use tempfile::TempDir;
 
 /// A source, a target and a rule without a fault, for cases about something else.
@@ -119,9 +120,7 @@ fn the_digest_is_that_of_the_bytes() {
 
 #[test]
 fn a_zone_is_known_by_its_iana_name() {
-    assert_eq!(check_zone("America/Argentina/Buenos_Aires"), Ok(()));
-    assert_eq!(
-        check_zone("america/new_yrok"),
-        Err("there is no time zone 'america/new_yrok'; did you mean 'America/New_York'?".to_owned())
-    );
+    assert!(Zone::parse("America/Argentina/Buenos_Aires").is_ok());
+    let error = Zone::parse("america/new_yrok").expect_err("a slip of the pen");
+    assert_eq!(error.to_string(), "there is no time zone 'america/new_yrok'; did you mean 'America/New_York'?");
 }

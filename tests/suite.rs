@@ -2,6 +2,7 @@
 
 mod config;
 mod fakes;
+mod layers;
 mod readme;
 mod source;
 mod target;

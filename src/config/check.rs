@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::fault::{Findings, near};
+use super::fault::Findings;
 use super::platform::keys_of;
 use super::table::Table;
 use super::{LimitsConfig, default_timezone, environment};
 use crate::domain::Email;
 use crate::span::Span;
+use crate::zone::Zone;
 
 /// A quarter: rotas further ahead are guesses, and reading them costs requests on every run.
 pub(super) const LONGEST_WINDOW: Span = Span::from_secs(90 * 86_400);
@@ -35,21 +36,10 @@ pub(super) fn span(table: &Table, key: &str, default: Span, longest: Span, found
 
 pub(super) fn timezone(root: &Table, found: &mut Findings) -> String {
     let Some(zone) = root.get::<String>("timezone", found) else { return default_timezone() };
-    if let Err(sentence) = check_zone(&zone) {
-        found.add(&root.at("timezone"), format!("`timezone`: {sentence}"));
+    if let Err(error) = Zone::parse(&zone) {
+        found.add(&root.at("timezone"), format!("`timezone`: {error}"));
     }
     zone
-}
-
-/// Whether `name` is an IANA zone; the error is a sentence with a near match.
-pub fn check_zone(name: &str) -> Result<(), String> {
-    match name.parse::<chrono_tz::Tz>() {
-        Ok(_) => Ok(()),
-        Err(_) => {
-            let known = chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
-            Err(format!("there is no time zone '{name}'{}", near(name, known)))
-        }
-    }
 }
 
 /// Where the ledger is. Where that is wrong or unknown it is a fault, and any path stands in for the rest of the checks.

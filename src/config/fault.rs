@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use crate::near::hint;
+
 /// All that is wrong with one config file, one sentence each, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Faults {
@@ -85,21 +87,8 @@ pub fn near<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> String 
     const FEW: usize = 12;
 
     let known: Vec<&str> = known.into_iter().collect();
-    match alike(name, &known) {
-        Some(best) => format!("; did you mean '{best}'?"),
-        None if (1..=FEW).contains(&known.len()) => format!("; known are {}", listed(&known)),
-        None => String::new(),
-    }
-}
-
-/// The one of `known` that `name` is probably a slip of.
-pub(super) fn alike<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    /// Below this likeness two words share too little for one to be a slip of the other.
-    const ALIKE: f64 = 0.8;
-
-    let likeness = |other: &str| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
-    let best = known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(best) >= ALIKE).then_some(best)
+    let hint = hint(name, known.iter().copied());
+    if hint.is_empty() && (1..=FEW).contains(&known.len()) { format!("; known are {}", listed(&known)) } else { hint }
 }
 
 /// Names in quotes, as a list in a sentence.

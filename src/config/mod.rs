@@ -16,7 +16,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use toml::de::DeTable;
 
-pub use check::{check_window, check_zone};
+pub use check::check_window;
 pub use fault::{Fault, Faults, near};
 pub use schema::schema;
 

@@ -6,8 +6,9 @@ use schemars::{JsonSchema, schema_for};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::fault::{Findings, alike, listed};
+use super::fault::{Findings, listed};
 use super::table::Table;
+use crate::near::near;
 
 /// All tables of one sort.
 pub(super) struct Platforms<T> {
@@ -87,7 +88,8 @@ fn kind<'k>(name: &str, table: &Table, kinds: &'k [Kind], found: &mut Findings) 
         let sentence = match said {
             None => format!("{} has no `kind`, and its name is none either", table.what()),
             Some(said) => {
-                let hint = alike(&said, &known).map(|kind| format!(" (did you mean '{kind}'?)")).unwrap_or_default();
+                let hint = near(&said, known.iter().copied());
+                let hint = hint.first().map(|kind| format!(" (did you mean '{kind}'?)")).unwrap_or_default();
                 format!("{} has the unknown kind '{said}'{hint}", table.what())
             }
         };

@@ -107,3 +107,11 @@ fn the_complete_example_is_complete_and_loads() {
         }
     }
 }
+
+#[test]
+fn every_module_is_in_the_crate_s_picture() {
+    let lib = include_str!("../../src/lib.rs");
+    for module in lib.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')) {
+        assert!(lib.contains(&format!("//! | [`{module}`] | ")), "{module} is not in the table of src/lib.rs");
+    }
+}

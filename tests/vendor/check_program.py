@@ -146,6 +146,18 @@ def people_who_cannot_be_served_are_named_and_the_others_served(bench):
     same(bench.violations(), [], "violations of PagerDuty's description")
 
 
+@needs_program
+def where_an_access_can_have_one_grant_only_the_nearest_shift_has_it(bench):
+    """Reports tell of a strongDM that refuses a second grant; later shifts then wait, and nobody goes without meanwhile."""
+    bench.world["strongdm"]["one_grant_per_access"] = True
+    bench.servers.load(bench.world)
+    now = datetime.now(timezone.utc)
+    succeeded(bench.sync())
+    since = worlds.now() + timedelta(seconds=1)
+    nearest = {access: spans[:1] for access, spans in clipped(wanted(bench.world, now, RESOURCES_OF), since).items()}
+    same(given(bench.ours(), since), nearest, "access given")
+
+
 def example(bench, *options):
     arguments = ["--schedule", "PSCHED1", "--resource", "prod-postgres", "--hours", str(WINDOW_HOURS), *options]
     script = [sys.executable, str(HERE / "strongdm" / "example_script.py"), *arguments]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::api::{Reference, Schedules};
+use crate::near::likeness;
 
 /// Names offered when none matches: as many as one reads at a glance.
 const OFFERED: usize = 5;
@@ -47,17 +48,17 @@ fn unseen(schedules: &Schedules) -> String {
 /// What a person may have meant.
 fn near(text: &str, schedules: &Schedules) -> String {
     let wanted = text.trim().to_lowercase();
-    let likeness = |known: &str| {
+    let alike = |known: &str| {
         let known = known.to_lowercase();
         let part = wanted.len() >= 3 && known.contains(&wanted);
-        if part { 1.0 } else { strsim::jaro_winkler(&wanted, &known) }
+        if part { 1.0 } else { likeness(&wanted, &known) }
     };
     let mut near: Vec<(f64, &str, &str)> = schedules
         .all
         .iter()
         .map(|schedule| {
             let name = schedule.summary.as_deref().unwrap_or_default();
-            (likeness(&schedule.id).max(likeness(name)), name, schedule.id.as_str())
+            (alike(&schedule.id).max(alike(name)), name, schedule.id.as_str())
         })
         .filter(|(likeness, ..)| *likeness >= ALIKE)
         .collect();

@@ -9,6 +9,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::domain::{Access, Account, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Tenure};
+use crate::near::hint;
 use crate::target::Occupied;
 
 /// The only form of the document there is so far.
@@ -19,12 +20,6 @@ const MARK: &str = "oncall-sync";
 
 /// How long an ended grant of ours stays for a reader's records: a month, so that a monthly review still finds it.
 const KEPT: TimeDelta = TimeDelta::days(30);
-
-/// How alike (0 to 1, Jaro-Winkler) a name must be to be worth showing: lets typing errors through, and not every name.
-const ALIKE: f64 = 0.8;
-
-/// Near matches in one error: as many as can be read at a glance.
-const SHOWN: usize = 3;
 
 type Others = BTreeMap<String, Value>;
 
@@ -176,16 +171,9 @@ impl Document {
             Some(all) if !all.iter().any(|name| name == spelling) => all,
             _ => return Ok(named(spelling)),
         };
-        let mut near: Vec<_> = all
-            .iter()
-            .map(|name| (strsim::jaro_winkler(spelling, name), name))
-            .filter(|(alike, _)| *alike >= ALIKE)
-            .collect();
-        near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-        let near: Vec<_> = near.iter().take(SHOWN).map(|(_, name)| format!("'{name}'")).collect();
-        let hint =
-            if near.is_empty() { "add it there".to_owned() } else { format!("did you mean {}?", near.join(", ")) };
-        Err(format!("'{spelling}' is not among the document's `entitlements`; {hint}"))
+        let hint = hint(spelling, all.iter().map(String::as_str));
+        let hint = if hint.is_empty() { "; add it there" } else { &hint };
+        Err(format!("'{spelling}' is not among the document's `entitlements`{hint}"))
     }
 
     /// Makes one edit, or changes nothing and says why.

@@ -101,6 +101,10 @@ fn lock(path: &Path) -> Result<File> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "file locks tell nobody when they fall free; on a blocking thread"
+            )]
             Err(TryLockError::WouldBlock) if Instant::now() < end => std::thread::sleep(LOOK),
             Err(TryLockError::WouldBlock) => {
                 bail!("another program holds {} since {} s: see what it does", name.display(), PATIENCE.as_secs())

@@ -38,8 +38,8 @@ const PAGE: i32 = 1000;
 /// a few look-ups costs more time than it saves.
 const LOOKUPS_FOR_A_PAGE: usize = 10;
 
-/// Pages after which a list is taken for one without an end: half a million items even at the default of 50.
-const PAGES: usize = 10_000;
+/// Pages after which a list is taken for one without an end: a million items, or fifty thousand at the default of 50.
+const PAGES: usize = 1_000;
 
 impl Vendor for Keys {
     fn metadata(&self, method: Method, message: &[u8], now: DateTime<Utc>) -> MetadataMap {

@@ -240,15 +240,17 @@ impl super::Target for StrongDm {
     }
 
     async fn read(&self, asked: &Asked) -> Result<Current> {
-        let names = async {
+        // Grants need no account to be read: both ways go side by side.
+        let grants = async {
             let resolved = resolve::resolve(&self.api, &asked.entitlements).await;
-            resolved.context("the resources and roles of strongDM cannot be read")
+            let entitlements = resolved.context("the resources and roles of strongDM cannot be read")?;
+            // The first of two with the same id stays, and the one just read knows today's name.
+            let mut wanted: BTreeSet<_> = entitlements.values().flatten().flatten().cloned().collect();
+            wanted.extend(asked.owned.iter().map(|access| access.entitlement.clone()));
+            let grants = self.grants(&wanted).await?;
+            Ok((entitlements, wanted, grants))
         };
-        let (accounts, entitlements) = tokio::try_join!(self.accounts(&asked.emails), names)?;
-        // The first of two with the same id stays, and the one just read knows today's name.
-        let mut wanted: BTreeSet<_> = entitlements.values().flatten().flatten().cloned().collect();
-        wanted.extend(asked.owned.iter().map(|access| access.entitlement.clone()));
-        let grants = self.grants(&wanted).await?;
+        let (accounts, (entitlements, wanted, grants)) = tokio::try_join!(self.accounts(&asked.emails), grants)?;
         *self.seen() = Seen { grants: grants.clone(), entitlements: wanted };
         Ok(Current { accounts, entitlements, grants: grants.into_values().collect() })
     }

@@ -8,12 +8,7 @@ use super::api::{Api, tag_term, term};
 use super::wire::{Resource, Role, Unreadable};
 use super::{ROLE, types};
 use crate::domain::Entitlement;
-
-/// Names at least this alike are offered for one that is unknown: enough for a slip or two of the finger.
-const ALIKE: f64 = 0.8;
-
-/// Names offered at most; more would be a list to read instead of a hint.
-const HINTS: usize = 3;
+use crate::near::hint;
 
 type Answers = BTreeMap<String, Result<BTreeSet<Entitlement>, String>>;
 
@@ -130,10 +125,10 @@ impl Catalogue {
         let (what, hints) = match spelling {
             Spelling::Resource(name) => {
                 let names = self.resources.values().map(|resource| resource.name.as_str());
-                (format!("resource named '{name}'"), near(name, names))
+                (format!("resource named '{name}'"), hint(name, names))
             }
             Spelling::Role(name) => {
-                (format!("role named '{name}'"), near(name, self.roles.values().map(|role| role.name.as_str())))
+                (format!("role named '{name}'"), hint(name, self.roles.values().map(|role| role.name.as_str())))
             }
             Spelling::Tag(key, value) => (format!("resource with the tag '{key}={value}'"), String::new()),
         };
@@ -180,19 +175,6 @@ async fn everything(api: &Api, unknown: &[(String, &Spelling<'_>)]) -> Catalogue
         tracing::debug!("no names to compare an unknown one with: {error:#}");
         Catalogue::default()
     })
-}
-
-/// The names most like this one, as the end of a sentence.
-fn near<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
-    let lower = name.to_lowercase();
-    let mut alike: Vec<_> = names
-        .map(|other| (strsim::jaro_winkler(&lower, &other.to_lowercase()), other))
-        .filter(|(alike, _)| *alike >= ALIKE)
-        .collect();
-    alike.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));
-    alike.dedup_by_key(|(_, name)| *name);
-    let names: Vec<_> = alike.iter().take(HINTS).map(|(_, name)| format!("'{name}'")).collect();
-    if names.is_empty() { String::new() } else { format!("; did you mean {}?", names.join(" or ")) }
 }
 
 #[cfg(test)]

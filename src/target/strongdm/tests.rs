@@ -289,6 +289,7 @@ async fn a_bad_key_is_explained_with_the_day_it_signed_for() {
 async fn a_missing_right_is_named() {
     let refusal = Some(Status::permission_denied("access denied"));
     let (_, target) = start(State { refusal, ..State::default() }).await;
+    target.seen().entitlements.insert(grant(200).access.entitlement);
     let error = format!("{:#}", target.grant(&grant(200)).await.unwrap_err());
     assert!(error.contains("alice@example.com") && error.contains("`grant:write`"), "{error}");
 }

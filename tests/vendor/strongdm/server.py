@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import base64
 import hashlib
-import hmac
 import json
 import sys
 import time
@@ -37,21 +36,13 @@ from strongdm import (
 )
 
 from filters import Unreadable, matcher
+from keys import Keys, Refusal
 
 sys.path.append(str(Path(__file__).parent.parent))
 from standin import announce  # noqa: E402
 
-API_VERSION = "2025-04-14"  # what the SDK 18.4.0 sends
 DEFAULT_PAGE = 50  # `limit` 0, by the comment in the vendor's Go SDK
 LIMITS = {"read": 5000, "write": 500}  # calls a minute of one key, by the vendor's documentation
-
-
-class Refusal(Exception):
-    def __init__(self, code, message, detail=None):
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.detail = detail
 
 
 def bad_request(message):
@@ -115,33 +106,6 @@ FIELDS = {
         "roleid": lambda attachment: [attachment.role_id],
     },
 }
-
-
-class Keys:
-    """The lock on the door: access key, signature, version."""
-
-    def __init__(self, access_key, secret_key):
-        self.access_key = access_key
-        self.secret = base64.b64decode(secret_key, validate=True)
-
-    def signature(self, method, raw, day):
-        key = hmac.digest(self.secret, day.encode(), "sha256")
-        key = hmac.digest(key, b"sdm_api_v1", "sha256")
-        message = hashlib.sha256(method.encode() + b"\n" + raw).digest()
-        return base64.b64encode(hmac.digest(key, message, "sha256")).decode()
-
-    def check(self, method, raw, metadata):
-        def refused(message):
-            return Refusal(grpc.StatusCode.UNAUTHENTICATED, message, spec_pb2.AuthenticationError())
-
-        if metadata.get("x-sdm-api-version") != API_VERSION:
-            raise refused("unknown API version")
-        if metadata.get("x-sdm-authentication") != self.access_key:
-            raise refused("unknown access key")
-        today = datetime.now(timezone.utc).strftime("%Y-%m-%d")
-        given = metadata.get("x-sdm-signature", "")
-        if not hmac.compare_digest(given.encode(), self.signature(method, raw, today).encode()):
-            raise refused("invalid signature")
 
 
 class StrongDm:
