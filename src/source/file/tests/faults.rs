@@ -44,7 +44,7 @@ layers = "daily"
     let expected = [
         "3: 'bob at example' is no e-mail address",
         "4: 'nobody' cannot be a short name: it has a meaning of its own",
-        "7: there is no time zone 'Europe/Berln'; did you mean 'Europe/Berlin'?",
+        "7: there is no time zone 'Europe/Berln'; did you mean 'Europe/Berlin' or 'Europe/Dublin' or 'Europe/Belgrade'?",
         "9: 'every' is missing in a layer of schedule 'one'",
         "10: '2026-01-05' is no date and time; write it like '2026-01-05 09:00', or with an offset, '2026-01-05T09:00:00+01:00'",
         "11: unknown key 'evry' in a layer of schedule 'one'; did you mean 'every'?",
@@ -79,7 +79,19 @@ fn what_is_no_toml_is_told_with_its_line() {
 
 #[test]
 fn numbers_of_units_are_positive_and_plausible() {
-    for every in ["0 weeks", "-1 week", "1.5 days", "week", "1week", "99999999999 days", "1 fortnight"] {
+    for every in [
+        "0 weeks",
+        "-1 week",
+        "1.5 days",
+        "week",
+        "1week",
+        "65536 hours",
+        "99999999999999999999 days",
+        "1 minute",
+        "1 fortnight",
+        "1 hours days",
+        "",
+    ] {
         let text = format!(
             "[schedules.one]\ntimezone='UTC'\n[[schedules.one.layers]]\nstart='2026-01-05 09:00'\nusers=['a@b.c']\nevery='{every}'"
         );
