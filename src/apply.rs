@@ -243,3 +243,6 @@ fn bookkeeping(change: &Change) -> Option<Entry> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

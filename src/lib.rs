@@ -1,4 +1,42 @@
 //! Access follows the on-call schedule.
+//!
+//! ```text
+//!  sources ──▶ shifts ──▶ desired ─┐
+//!                                  ├─▶ plan ──▶ apply ──▶ report
+//!  targets ──▶ current ────────────┤    │         │
+//!  ledger  ──▶ owned ──────────────┘    └ dry run ┘ ledger
+//! ```
+//!
+//! One run reads who is on call, decides what each person should hold, and gives, moves and takes back grants until the
+//! targets agree. Only what the ledger owns is ever changed. [`run`] is this picture in code; a dry run is the absence of
+//! its call to [`apply`].
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`domain`] | the decision, pure: periods, shifts, grants, rules, plan, limits. No I/O, no clock, names no platform |
+//! | [`run`] | the one path: survey, plan, check the limits, apply, report |
+//! | [`survey`] | every source and target read, side by side |
+//! | [`apply`] | a plan carried out, the ledger kept in step |
+//! | [`selection`] | which rules this run is about |
+//! | [`source`] | where shifts come from: the trait, and one folder per source |
+//! | [`target`] | where access is given: the trait, and one folder per target |
+//! | [`ledger`] | the record of what is ours |
+//! | [`net`] | one client for HTTP and one for gRPC: deadlines, retries, rate limits, proxies, private CAs |
+//! | [`config`] | the config file as typed data, its faults reported together |
+//! | [`secret`] | a secret from environment, file or command; never shown |
+//! | [`span`] | lengths of time as people write them |
+//! | [`near`] | what may have been meant by a name that is unknown |
+//! | [`zone`] | the only module that knows time zones |
+//! | [`report`] | text and JSON; the only module that prints |
+//! | [`progress`] | bars on a terminal |
+//! | [`show`] | the verbs that change nothing: `shifts`, `check`, `grants` |
+//! | [`starter`] | `init` |
+//! | [`stop`] | the word to stop, from a signal or the deadline |
+//! | [`cli`] | the command line: clap structs and nothing else |
+//!
+//! A new source or target is one folder with its `Config` and its trait in `mod.rs` and the vendor's requests in `api.rs`,
+//! two lines in [`source`] or [`target`], a stand-in in `tests/fakes`, a test file that runs the shared contract, an example
+//! config and a row in the README.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::todo, clippy::unimplemented, clippy::too_many_lines))]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use clap::{CommandFactory as _, Parser as _};
-use oncall_sync::cli::{Cli, Common, Document, Output, Sync, Verb};
+use oncall_sync::cli::{Cli, Common, Document, Output, Verb};
 use oncall_sync::config::{self, Config, check_window};
 use oncall_sync::ledger::Locked;
 use oncall_sync::net::Clock;
@@ -68,7 +68,7 @@ fn run(cli: Cli) -> Result<u8> {
 }
 
 async fn with_config(cli: &Cli) -> Result<u8> {
-    let (config, selection) = configure(&cli.common, &cli.sync)?;
+    let (config, selection) = configure(cli)?;
     let window = cli.common.window.unwrap_or(config.window);
     check_window(window).map_err(|sentence| anyhow!(sentence))?;
     let zone = Zone::parse(&config.timezone)?;
@@ -100,12 +100,12 @@ async fn with_config(cli: &Cli) -> Result<u8> {
 }
 
 /// The config by file or environment, and what of it this run is about.
-fn configure(common: &Common, sync: &Sync) -> Result<(Config, Selection)> {
+fn configure(Cli { common, sync, verb }: &Cli) -> Result<(Config, Selection)> {
     let mut config = match Config::find(common.config.as_deref())? {
         Some(path) => Config::load(&path)?,
         None => {
             ensure!(
-                !sync.schedule.is_empty(),
+                !sync.schedule.is_empty() || matches!(verb, Some(Verb::Grants)),
                 "there is no config file: make one with `oncall-sync init`, name one with --config, or say what to do with \
                  --schedule and --grant"
             );

@@ -4,5 +4,6 @@ mod cli;
 mod config;
 mod fakes;
 mod layers;
+mod readme;
 mod source;
 mod target;

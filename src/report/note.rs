@@ -92,7 +92,7 @@ fn sentence(note: &Note, target: &str) -> String {
             format!("{}, and it stands: what it rests on was not read in this run", holds(grant))
         }
         Note::Drift { grant } => format!(
-            "somebody took {} away from {}, who is on call; it is given again",
+            "somebody took {} away from {}, who is to have it; it is given again",
             shown(name(grant)),
             shown(grant.email.as_str())
         ),
