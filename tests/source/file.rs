@@ -159,24 +159,3 @@ async fn a_flood_of_faults_or_remarks_is_cut_and_says_so() {
     assert!(remarks.len() < 25, "{remarks:?}");
     assert!(remarks.iter().any(|remark| remark.contains("more lines of schedule 'a'")), "{remarks:?}");
 }
-
-/// The plan that the built binary prints for a copy of the quickstart, with `override_of_alice` added to its rota.
-fn quickstart(override_of_alice: &str, more: &[&str]) -> String {
-    let folder = tempfile::tempdir().expect("a folder");
-    let examples = folder.path().join("examples");
-    std::fs::create_dir(&examples).expect("created");
-    for name in ["quickstart.toml", "rota.toml"] {
-        std::fs::copy(example().with_file_name(name), examples.join(name)).expect("copied");
-    }
-    let rota = std::fs::read_to_string(examples.join("rota.toml")).expect("text");
-    std::fs::write(examples.join("rota.toml"), rota + override_of_alice).expect("written");
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_oncall-sync"))
-        .args(["--dry-run", "--output", "json", "--now", "2026-03-02T08:00:00Z", "--config"])
-        .arg(examples.join("quickstart.toml"))
-        .args(more)
-        .output()
-        .expect("the binary runs");
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{error}");
-    String::from_utf8(output.stdout).expect("text")
-}
