@@ -14,6 +14,8 @@ mod rule;
 mod settle;
 mod shift;
 #[cfg(test)]
+mod tables;
+#[cfg(test)]
 mod world;
 
 pub use desired::{Desired, Known, Wanted};
