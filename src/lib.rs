@@ -25,6 +25,7 @@
 //! | [`config`] | the config file as typed data, its faults reported together |
 //! | [`secret`] | a secret from environment, file or command; never shown |
 //! | [`span`] | lengths of time as people write them |
+//! | [`harmless`] | text from elsewhere, with what a terminal would obey written out |
 //! | [`near`] | what may have been meant by a name that is unknown |
 //! | [`zone`] | the only module that knows time zones |
 //! | [`report`] | text and JSON; the only module that prints |
@@ -45,6 +46,7 @@ pub mod apply;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod harmless;
 pub mod ledger;
 pub mod near;
 pub mod net;

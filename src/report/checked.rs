@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{NoteReport, SourceReport, Style, VERSION, shown};
+use super::{NoteReport, SourceReport, Style, VERSION};
+use crate::harmless::shown;
 use crate::survey::{Sources, Surveyed};
 
 /// Every source and target that was tried, and whether all is well.

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::change::{ReasonReport, span};
 use super::text::lines;
-use super::{Span, VERSION, shown};
+use super::{Span, VERSION};
 use crate::domain::{Owned, Shift};
+use crate::harmless::shown;
 use crate::zone::Zone;
 
 /// Who is on call, and what could not be read.

@@ -5,7 +5,6 @@ mod checked;
 mod json;
 mod listing;
 mod note;
-mod shown;
 mod text;
 
 use std::collections::BTreeMap;
@@ -24,8 +23,9 @@ pub use checked::{Checked, CheckedTarget};
 pub use json::{json, schema};
 pub use listing::{OwnedReport, Owning, Roster, ShiftReport, grants_text, shifts_text};
 pub use note::NoteReport;
-pub use shown::{harmless, shown};
 pub use text::{Style, text};
+
+use crate::harmless::harmless;
 
 /// The layout of the JSON report. It grows without a new number; a number changes when something is renamed or taken away.
 pub const VERSION: u32 = 1;

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::shown;
 use crate::domain::{Email, Grant, Note};
+use crate::harmless::shown;
 
 /// One thing left undone, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use comfy_table::{Table, presets};
 
-use super::{Action, ChangeReport, Report, Span, State, TargetReport, shown};
+use super::{Action, ChangeReport, Report, Span, State, TargetReport};
+use crate::harmless::shown;
 use crate::zone::Zone;
 
 /// Notes of one harmless kind that are listed one by one; more than these are counted.

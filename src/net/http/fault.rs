@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::Wait;
+use crate::harmless::is_harmful;
 
 /// Characters of an answer that an error shows: enough for a vendor's one sentence, short enough for one log line.
 const SHOWN: usize = 300;
@@ -54,10 +55,9 @@ pub fn start(text: &str) -> String {
     start
 }
 
-/// The character, or its escape where it is a control or turns the direction of writing.
+/// The character, or its escape where a terminal would obey it.
 fn escape(char: char) -> impl Iterator<Item = char> {
-    let turns = matches!(char, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let escape = (char.is_control() || turns).then(|| char.escape_default());
+    let escape = is_harmful(char).then(|| char.escape_default());
     let plain = escape.is_none().then_some(char);
     escape.into_iter().flatten().chain(plain)
 }

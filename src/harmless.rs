@@ -37,7 +37,9 @@ pub fn harmless(lines: &str) -> Cow<'_, str> {
     Cow::Owned(lines.chars().map(written).collect())
 }
 
-fn is_harmful(c: char) -> bool {
+/// Whether a terminal would obey it, or nobody would see it: controls, marks that turn the writing direction, and blanks
+/// without a width.
+pub fn is_harmful(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
