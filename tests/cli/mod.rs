@@ -197,7 +197,7 @@ impl Office {
     pub fn configure_with(&self, top: &str, url: &str, target: &str, rules: &str) {
         secret(&self.desk.path("pagerduty.key"), self.pagerduty.key());
         let source = format!(
-            "[source.pagerduty]\napi_key = {{ file = \"pagerduty.key\" }}\nbase_url = \"{url}\"\ntimeout = \"2s\"\n"
+            "[source.pagerduty]\napi_key = {{ file = \"pagerduty.key\" }}\nbase_url = \"{url}\"\ntimeout = \"20s\"\n"
         );
         let config =
             format!("window = \"1d\"\nledger = \"ledger.db\"\n{top}\n{source}\n[target.strongdm]\n{target}\n{rules}");

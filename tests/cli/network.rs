@@ -44,7 +44,7 @@ fn a_source_that_never_answers() {
     office.run(&[]).exits(0);
     let raw = Raw::silent();
     office.configure_with("deadline = \"3s\"", &raw.url(), &office.strongdm.toml(), RULE);
-    let config = office.desk.read("oncall-sync.toml").replacen("timeout = \"2s\"", "timeout = \"300ms\"", 1);
+    let config = office.desk.read("oncall-sync.toml").replacen("timeout = \"20s\"", "timeout = \"300ms\"", 1);
     office.desk.write("oncall-sync.toml", config);
     spoilt(&office, &["! source pagerduty: ", "no answer within 0.3 s (`timeout` in the config sets it)"]);
 }
@@ -62,7 +62,7 @@ fn a_source_that_outlasts_the_deadline() {
 fn a_target_that_never_answers() {
     let office = Office::new();
     office.configure("deadline = \"3s\"", RULE);
-    let config = office.desk.read("oncall-sync.toml").replace("timeout = \"2s\"", "timeout = \"300ms\"");
+    let config = office.desk.read("oncall-sync.toml").replace("timeout = \"20s\"", "timeout = \"300ms\"");
     office.desk.write("oncall-sync.toml", config);
     office.strongdm.trouble(Trouble::new("*", Fault::Hang).times(usize::MAX));
     spoilt(&office, &["! target strongdm: ", "no answer"]);

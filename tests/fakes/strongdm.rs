@@ -107,7 +107,7 @@ impl Fake {
     /// The same with another file for the secret key.
     pub fn toml_with(&self, secret_key: &Path) -> String {
         let mut toml = format!(
-            "kind = \"strongdm\"\nhost = {:?}\naccess_key = {{ file = {:?} }}\nsecret_key = {{ file = {:?} }}\ntimeout = \"2s\"\n",
+            "kind = \"strongdm\"\nhost = {:?}\naccess_key = {{ file = {:?} }}\nsecret_key = {{ file = {:?} }}\ntimeout = \"20s\"\n",
             self.host,
             self.access_key(),
             secret_key,

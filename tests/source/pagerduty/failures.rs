@@ -18,7 +18,7 @@ const FOR_EVER: usize = usize::MAX;
 
 /// A context whose run ends soon, for failures that would be tried again and again.
 fn brief() -> Context {
-    Context::new(Clock::new(now()), Instant::now() + Duration::from_millis(700))
+    Context::new(Clock::new(now()), Instant::now() + Duration::from_secs(2))
 }
 
 /// Why the primary schedule cannot be read from `url`, by a run that ends soon.
@@ -31,7 +31,7 @@ async fn brief_refusal(url: &str, key: &str, timeout: &str) -> String {
 #[tokio::test]
 async fn a_wrong_key_is_an_error_that_does_not_show_it() {
     let fake = PagerDuty::start(primary());
-    let source = connect(&fake.url(), "u+Wr0ngSecretKey", "2s", context()).await;
+    let source = connect(&fake.url(), "u+Wr0ngSecretKey", "20s", context()).await;
     let sentences = contract::fails(source.as_ref(), &asked([PRIMARY.0, "DBA Secondary"]), window(24)).await;
     for sentence in sentences.values() {
         assert!(sentence.contains("401") && sentence.contains("api_key"), "{sentence}");
@@ -128,7 +128,7 @@ async fn an_outage_is_an_error_after_some_attempts() {
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_an_error() {
     let raw = Raw::truncating("{\"oncalls\": [], \"limit\": 100, \"offset\": 0, \"more\": false");
-    brief_refusal(&raw.url(), "u+key", "2s").await;
+    brief_refusal(&raw.url(), "u+key", "20s").await;
     assert!(!raw.heads().is_empty(), "nothing was asked");
 }
 
@@ -136,9 +136,9 @@ async fn an_answer_that_breaks_off_is_an_error() {
 async fn a_service_that_never_answers_is_an_error_within_the_deadline() {
     let raw = Raw::silent();
     let asked_at = Instant::now();
-    let sentence = brief_refusal(&raw.url(), "u+key", "1s").await;
-    assert!(sentence.contains("deadline") || sentence.contains("timeout"), "{sentence}");
-    assert!(asked_at.elapsed() < Duration::from_secs(5), "waited for {:?}", asked_at.elapsed());
+    let sentence = brief_refusal(&raw.url(), "u+key", "60s").await;
+    assert!(sentence.contains("no answer before the run's deadline"), "{sentence}");
+    assert!(asked_at.elapsed() < Duration::from_secs(30), "waited for {:?}", asked_at.elapsed());
 }
 
 #[tokio::test]
@@ -257,7 +257,7 @@ async fn what_changed_meanwhile_is_read_anew() {
     assert_eq!(shifts_of(&schedule(PRIMARY.0), &after[&schedule(PRIMARY.0)]), [shift(PRIMARY, BOB, -1, 5)]);
 }
 
-/// Two seconds of latency at 0.1 s a request would be twenty requests one after the other.
+/// Twenty look-ups one after the other would take ten seconds.
 #[tokio::test]
 async fn look_ups_overlap() {
     let mut world = people().schedule(PRIMARY.0, PRIMARY.1);
@@ -266,8 +266,8 @@ async fn look_ups_overlap() {
         world = world.person_by_reference(&id, "By Reference", "ref@example.com");
         world = world.shift(PRIMARY.0, &id, at(number), at(number) + TimeDelta::hours(1));
     }
-    let fake = PagerDuty::start(world.latency(Duration::from_millis(100)));
+    let fake = PagerDuty::start(world.latency(Duration::from_millis(500)));
     let asked_at = Instant::now();
     assert_eq!(read_one(&fake, PRIMARY.0, window(24)).await.shifts.len(), 20);
-    assert!(asked_at.elapsed() < Duration::from_millis(1500), "took {:?}", asked_at.elapsed());
+    assert!(asked_at.elapsed() < Duration::from_secs(5), "took {:?}", asked_at.elapsed());
 }

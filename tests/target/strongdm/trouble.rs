@@ -131,14 +131,14 @@ async fn a_failure_that_stays_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_service_that_hangs_is_an_error_within_the_timeout() {
+async fn a_service_that_hangs_is_an_error_at_the_deadline() {
     let fake = start(|_| {});
     fake.trouble(Trouble::new("*", Fault::Hang).times(usize::MAX));
-    let config = config(&fake.toml().replace("\"2s\"", "\"1s\""));
     let start = Instant::now();
-    let told = told(read_by(&config, Context::new(Clock::new(now()), start + Duration::from_secs(3))).await);
-    assert!(told.contains("no answer"), "{told}");
-    assert!(start.elapsed() < Duration::from_secs(10), "the deadline holds");
+    let run = Context::new(Clock::new(now()), start + Duration::from_secs(2));
+    let told = told(read_by(&config(&fake.toml()), run).await);
+    assert!(told.contains("no answer before the run's deadline"), "{told}");
+    assert!(start.elapsed() < Duration::from_secs(15), "one attempt alone may take 20 s, so the deadline holds");
 }
 
 #[tokio::test]
