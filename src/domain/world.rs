@@ -212,6 +212,10 @@ impl World {
             Event::Stranger { person, entitlement, minutes: length } => {
                 let access = access(person, entitlement);
                 let free = self.tenure == Tenure::Scheduled || !self.grants.iter().any(|held| held.access == access);
+                // A target that keeps no dates cannot tell a stranger's grant from one of ours that a killed run may have
+                // made. It is taken for ours: the other way, what we gave could stay for ever.
+                let open = self.owned.iter().any(|owned| owned.id.is_none() && owned.grant.access == access);
+                let free = free && (self.tenure == Tenure::Scheduled || !open);
                 if free {
                     let until =
                         length.filter(|_| self.tenure != Tenure::Standing).map(|length| self.now + minutes(length));
