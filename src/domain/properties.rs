@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
 
 use super::world::{ENTITLEMENTS, Event, PEOPLE, Run, TARGET, World, access, event, rules, tenure};
 use super::*;
+use crate::testing::kept;
 
 /// Whether `person` should hold `entitlement` at `instant` of a run: by the shifts as they are, not by our own path.
 ///
@@ -179,13 +179,6 @@ fn steady(run: &Run) {
 
 fn check(tenure: Tenure, rules: Vec<Rule>, events: &[Event], property: fn(&Run)) {
     World::new(tenure, rules).live(events, &property);
-}
-
-/// So many cases (`PROPTEST_CASES` asks for more), and before them those that failed once, which are kept beside this file.
-fn kept(cases: u32) -> ProptestConfig {
-    let beside = FileFailurePersistence::WithSource("seeds");
-    let cases = ProptestConfig::default().cases.max(cases);
-    ProptestConfig { cases, failure_persistence: Some(Box::new(beside)), ..ProptestConfig::default() }
 }
 
 proptest! {

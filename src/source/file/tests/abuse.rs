@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
+use crate::testing::kept;
+
 use super::*;
 use crate::source::file::list;
 
@@ -201,7 +203,7 @@ proptest! {
 
 proptest! {
     // Each case may take as much work as is done at all.
-    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+    #![proptest_config(kept(8))]
 
     #[test]
     fn any_layer_and_override_is_expanded_or_refused(
