@@ -3,14 +3,14 @@
 //! One failure stops nobody else. A call whose outcome is not known leaves its intent in the ledger, and the next run
 //! settles it against what the target shows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt as _};
 
-use crate::domain::{Access, Change, Grant, GrantId, Owned, Plan, Reason};
+use crate::domain::{Access, Change, Grant, GrantId, Owned, Plan, Reasons};
 use crate::ledger::{Entry, Ledger};
 use crate::net::CONCURRENCY;
 use crate::progress::Progress;
@@ -122,7 +122,7 @@ impl Hands<'_> {
 
     /// Writes down what is about to be given.
     fn intend<'c>(&self, changes: &[(usize, &'c Change)]) -> Result<Vec<Call<'c>>> {
-        let giving: Vec<(Grant, BTreeSet<Reason>)> = changes
+        let giving: Vec<(Grant, Reasons)> = changes
             .iter()
             .filter_map(|(_, change)| gives(change))
             .map(|(grant, reasons)| (grant.clone(), reasons.clone()))
@@ -226,7 +226,7 @@ fn step(stage: &Option<crate::progress::Stage>) {
     }
 }
 
-fn gives(change: &Change) -> Option<(&Grant, &BTreeSet<Reason>)> {
+fn gives(change: &Change) -> Option<(&Grant, &Reasons)> {
     match change {
         Change::Create { grant, reasons } | Change::Amend { to: grant, reasons, .. } => Some((grant, reasons)),
         _ => None,

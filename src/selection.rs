@@ -54,6 +54,10 @@ impl Selection {
             asked.entry(rule.source.clone()).or_default().extend(followed);
             rules.push(domain(rule));
         }
+        ensure!(
+            !rules.is_empty() || config.rules.is_empty(),
+            "no rule named with --rule follows a schedule named with --schedule, so there would be nothing to do"
+        );
         let partial = !narrowing.rules.is_empty() || !narrowing.schedules.is_empty();
         Ok(Self { rules, asked, partial })
     }

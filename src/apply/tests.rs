@@ -7,10 +7,9 @@ use chrono::TimeDelta;
 use tokio::time::Instant;
 
 use super::*;
+use crate::domain::Reasons;
 use crate::domain::{AccountId, Asked, Current, Email, Entitlement, Period, Tenure};
 use crate::target::Target;
-
-type Reasons = std::collections::BTreeSet<crate::domain::Reason>;
 
 /// What the target does with the next call for an access of that account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

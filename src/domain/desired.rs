@@ -9,7 +9,8 @@ use chrono::{DateTime, Utc};
 
 use super::rule::Due;
 use super::{
-    Access, Account, Current, Email, Entitlement, Grant, Note, Owned, Period, Reading, Readings, Reason, Rule, Shift,
+    Access, Account, AccountId, Current, Email, Entitlement, Grant, Note, Owned, Period, Reading, Readings, Reason,
+    Reasons, Rule, Shift,
 };
 
 /// What a run knows before it looks at a target.
@@ -30,7 +31,7 @@ pub struct Known<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wanted {
     pub grant: Grant,
-    pub reasons: BTreeSet<Reason>,
+    pub reasons: Reasons,
     /// Has no end of its own: an end that leaves half of the time ahead is as good.
     pub open: bool,
     /// Only there because what it rests on could not be read: it keeps what is, and begins nothing.
@@ -45,12 +46,20 @@ pub struct Desired {
     pub notes: Vec<Note>,
 }
 
-/// One shift's share of an access.
-struct Piece {
+/// One shift's share of an access. It borrows what it can: there is one for each shift and entitlement.
+struct Piece<'a> {
+    account: &'a AccountId,
+    entitlement: &'a Entitlement,
     span: Due,
-    email: Email,
-    reasons: BTreeSet<Reason>,
+    email: &'a Email,
+    reasons: Reasons,
     stands: bool,
+}
+
+impl<'a> Piece<'a> {
+    fn access(&self) -> (&'a AccountId, &'a Entitlement) {
+        (self.account, self.entitlement)
+    }
 }
 
 impl Known<'_> {
@@ -65,25 +74,16 @@ impl Known<'_> {
         Some(self.aliases.get(email).unwrap_or(email))
     }
 
-    /// Whether `reason` rests on something that this run has not read.
-    fn unread(&self, reason: &Reason) -> bool {
-        let Some(rule) = self.rules.iter().find(|rule| rule.name == reason.rule) else {
-            return self.other_rules_stand;
-        };
-        let missing = self.read(rule).count() < rule.on_call.len();
-        missing && !self.read(rule).any(|reading| reading.schedule.id == reason.schedule.id)
-    }
-
     /// Whose accounts have to be looked up on `target`: everybody on call by a rule that gives something there.
     pub fn emails(&self, target: &str) -> BTreeSet<Email> {
         let rules = self.rules.iter().filter(|rule| rule.grant.contains_key(target));
         let mut emails = BTreeSet::new();
         for rule in rules {
             for shift in self.read(rule).flat_map(|reading| &reading.shifts).filter(|shift| rule.takes(shift)) {
-                emails.extend(self.email(shift).cloned());
+                emails.extend(self.email(shift));
             }
         }
-        emails
+        emails.into_iter().cloned().collect()
     }
 
     /// What should be on `target`, whose reading is `current`, given what we own there.
@@ -100,11 +100,21 @@ impl Known<'_> {
     }
 }
 
+/// What this run read of a rule.
+struct Read<'a> {
+    rule: &'a Rule,
+    schedules: BTreeSet<&'a str>,
+    /// Something that the rule asks for is missing.
+    missing: bool,
+}
+
 struct Collector<'a> {
     known: &'a Known<'a>,
     current: &'a Current,
     accounts: BTreeMap<&'a Email, Vec<&'a Account>>,
-    pieces: BTreeMap<Access, Vec<Piece>>,
+    /// Every rule of the run by its name.
+    rules: BTreeMap<&'a str, Read<'a>>,
+    pieces: Vec<Piece<'a>>,
     notes: BTreeSet<Note>,
     /// What each rule gives, for the rules that name this target.
     entitlements: BTreeMap<&'a str, BTreeSet<&'a Entitlement>>,
@@ -122,11 +132,17 @@ impl<'a> Collector<'a> {
         for account in &current.accounts {
             accounts.entry(&account.email).or_default().push(account);
         }
+        let read = |rule: &'a Rule| {
+            let schedules: Vec<&str> = known.read(rule).map(|reading| &*reading.schedule.id).collect();
+            let missing = schedules.len() < rule.on_call.len();
+            (&*rule.name, Read { rule, schedules: schedules.into_iter().collect(), missing })
+        };
         Self {
             known,
             current,
             accounts,
-            pieces: BTreeMap::new(),
+            rules: known.rules.iter().map(read).collect(),
+            pieces: Vec::new(),
             notes: BTreeSet::new(),
             entitlements: BTreeMap::new(),
             broken: BTreeSet::new(),
@@ -161,28 +177,34 @@ impl<'a> Collector<'a> {
     fn duty(&mut self, rule: &'a Rule, duty: &Duty<'a>, entitlements: &BTreeSet<&'a Entitlement>) {
         let known = self.known;
         let Some(span) = rule.span(duty.start, duty.end, known.now, known.window) else { return };
-        let Some(email) = known.email(duty.shift) else {
-            self.unnamed.insert((&rule.source, &duty.shift.person.id));
-            let (person, schedule) = (duty.shift.person.clone(), duty.shift.schedule.clone());
+        let Some(email) = known.email(duty.shift()) else {
+            self.unnamed.insert((&rule.source, &duty.shift().person.id));
+            let (person, schedule) = (duty.shift().person.clone(), duty.shift().schedule.clone());
             self.notes.insert(Note::NoEmail { person, schedule });
             return;
         };
-        let Some(account) = self.account(email, &duty.shift.person.name) else {
+        let Some(account) = self.account(email, &duty.shift().person.name) else {
             self.unserved.insert(email);
             return;
         };
-        for entitlement in entitlements {
-            let access = Access { account: account.id.clone(), entitlement: (*entitlement).clone() };
-            let piece = Piece { span, email: email.clone(), reasons: duty.reasons.clone(), stands: false };
-            self.pieces.entry(access).or_default().push(piece);
-        }
+        let reasons: Reasons = duty.shifts.iter().map(|shift| Reason::new(&rule.name, &rule.source, shift)).collect();
+        let account = &account.id;
+        self.pieces.extend(entitlements.iter().map(|entitlement| {
+            let reasons = reasons.clone();
+            Piece { account, entitlement, span, email, reasons, stands: false }
+        }));
     }
 
     /// The one usable account behind `email`, or a note that says why there is none.
     fn account(&mut self, email: &Email, name: &str) -> Option<&'a Account> {
+        let found = self.accounts.get(email).map(Vec::as_slice);
+        if let Some([account]) = found
+            && !account.suspended
+        {
+            return Some(account);
+        }
         let (email, name) = (email.clone(), name.to_owned());
-        let note = match self.accounts.get(&email).map(Vec::as_slice) {
-            Some([account]) if !account.suspended => return Some(account),
+        let note = match found {
             Some([_]) => Note::Suspended { email, name },
             Some([_, _, ..]) => Note::ManyAccounts { email, name },
             _ => Note::NoAccount { email, name },
@@ -191,66 +213,73 @@ impl<'a> Collector<'a> {
         None
     }
 
+    /// Whether `reason` rests on something that this run has not read.
+    fn unread(&self, reason: &Reason) -> bool {
+        let read = self.rules.get(&*reason.rule);
+        read.map_or(self.known.other_rules_stand, |Read { schedules, missing, .. }| {
+            *missing && !schedules.contains(&*reason.schedule.id)
+        })
+    }
+
+    /// Whether `rule`, by what its spellings stand for now, gives what is owned.
+    fn gives(&self, rule: &str, owned: &Owned) -> bool {
+        self.entitlements.get(rule).is_some_and(|given| given.contains(&owned.grant.access.entitlement))
+    }
+
     /// What is past cannot be taken back: a shift that the ledger knows to have ended still counts for its padding, whether
     /// or not the source still shows it.
-    fn past(&mut self, owned: &[Owned]) {
-        let known = self.known;
+    fn past(&mut self, owned: &'a [Owned]) {
+        let Known { now, window, .. } = *self.known;
         for owned in owned {
-            for reason in owned.reasons.iter().filter(|reason| reason.end.is_some_and(|end| end <= known.now)) {
-                let Some(rule) = known.rules.iter().find(|rule| rule.name == reason.rule) else { continue };
-                let given = self.entitlements.get(&*reason.rule);
-                if !given.is_some_and(|given| given.contains(&owned.grant.access.entitlement)) || known.unread(reason) {
-                    continue;
-                }
-                let span = rule.span(reason.start, reason.end, known.now, known.window);
-                if let Some(span) = span {
-                    self.keep(owned, span, BTreeSet::from([reason.clone()]), false);
+            for reason in owned.reasons.iter().filter(|reason| reason.end.is_some_and(|end| end <= now)) {
+                let Some(Read { rule, .. }) = self.rules.get(&*reason.rule) else { continue };
+                if let Some(span) = rule.span(reason.start, reason.end, now, window)
+                    && self.gives(&reason.rule, owned)
+                    && !self.unread(reason)
+                {
+                    self.keep(owned, span, Reasons::from_iter([reason.clone()]), false);
                 }
             }
         }
     }
 
     /// What rests on something that could not be read, or on somebody who could not be found, stands to its own end.
-    fn standing(&mut self, owned: &[Owned]) {
+    fn standing(&mut self, owned: &'a [Owned]) {
         for owned in owned {
+            let Some(period) = owned.grant.period.from(self.known.now) else { continue };
             let unserved = self.unserved.contains(&owned.grant.email);
             let reasons = owned.reasons.iter().filter(|reason| unserved || self.stands(owned, reason));
-            let reasons: BTreeSet<Reason> = reasons.cloned().collect();
-            let ahead = owned.grant.period.from(self.known.now);
-            if let (false, Some(period)) = (reasons.is_empty(), ahead) {
+            let reasons: Reasons = reasons.cloned().collect();
+            if !reasons.is_empty() {
                 self.keep(owned, Due { period, open: false }, reasons, true);
             }
         }
     }
 
     fn stands(&self, owned: &Owned, reason: &Reason) -> bool {
-        let resolved = || {
-            let given = self.entitlements.get(&*reason.rule);
-            given.is_some_and(|given| given.contains(&owned.grant.access.entitlement))
-        };
-        self.known.unread(reason)
+        self.unread(reason)
             || self.unnamed.contains(&(&*reason.source, &*reason.person))
-            || (self.broken.contains(&*reason.rule) && !resolved())
+            || (self.broken.contains(&*reason.rule) && !self.gives(&reason.rule, owned))
     }
 
-    fn keep(&mut self, owned: &Owned, span: Due, reasons: BTreeSet<Reason>, stands: bool) {
-        let Owned { grant: Grant { access, email, period: _ }, .. } = owned;
-        let piece = Piece { span, email: email.clone(), reasons, stands };
-        self.pieces.entry(access.clone()).or_default().push(piece);
+    fn keep(&mut self, owned: &'a Owned, span: Due, reasons: Reasons, stands: bool) {
+        let Grant { access: Access { account, entitlement }, email, period: _ } = &owned.grant;
+        self.pieces.push(Piece { account, entitlement, span, email, reasons, stands });
     }
 
-    fn finish(self) -> Desired {
-        let merged = self.pieces.into_iter().flat_map(|(access, pieces)| merge(&access, pieces));
-        Desired { grants: merged.collect(), notes: self.notes.into_iter().collect() }
+    fn finish(mut self) -> Desired {
+        let key = |piece: &Piece<'a>| (piece.access(), piece.span.period, piece.email);
+        self.pieces.sort_by(|a, b| key(a).cmp(&key(b)).then_with(|| a.reasons.cmp(&b.reasons)));
+        Desired { grants: merge(self.pieces), notes: self.notes.into_iter().collect() }
     }
 }
 
 /// One person's time on call, however many pieces the source cut it into.
 struct Duty<'a> {
-    shift: &'a Shift,
+    /// Never empty.
+    shifts: Vec<&'a Shift>,
     start: Option<DateTime<Utc>>,
     end: Option<DateTime<Utc>>,
-    reasons: BTreeSet<Reason>,
 }
 
 /// The shifts of `reading` that `rule` takes, joined where one person's overlap or meet.
@@ -259,22 +288,22 @@ fn duties<'a>(rule: &Rule, reading: &'a Reading) -> Vec<Duty<'a>> {
     shifts.sort_by(|a, b| (&a.person.id, a.start, *a).cmp(&(&b.person.id, b.start, *b)));
     let mut duties: Vec<Duty> = Vec::with_capacity(shifts.len());
     for shift in shifts {
-        let reason = Reason::new(&rule.name, &rule.source, shift);
-        match duties.last_mut().filter(|duty| duty.shift.person.id == shift.person.id && duty.meets(shift)) {
+        match duties.last_mut().filter(|duty| duty.shift().person.id == shift.person.id && duty.meets(shift)) {
             Some(duty) => {
                 duty.end = duty.end.zip(shift.end).map(|(a, b)| a.max(b));
-                duty.reasons.insert(reason);
+                duty.shifts.push(shift);
             }
-            None => {
-                let reasons = BTreeSet::from([reason]);
-                duties.push(Duty { shift, start: shift.start, end: shift.end, reasons });
-            }
+            None => duties.push(Duty { shifts: vec![shift], start: shift.start, end: shift.end }),
         }
     }
     duties
 }
 
-impl Duty<'_> {
+impl<'a> Duty<'a> {
+    fn shift(&self) -> &'a Shift {
+        self.shifts.first().expect("never empty")
+    }
+
     /// Whether `next`, which does not start before it, leaves no gap after it.
     fn meets(&self, next: &Shift) -> bool {
         match (self.end, next.start) {
@@ -284,12 +313,14 @@ impl Duty<'_> {
     }
 }
 
-/// The pieces of one access, joined where they overlap or meet; each keeps all of its reasons.
-fn merge(access: &Access, mut pieces: Vec<Piece>) -> Vec<Wanted> {
-    pieces.sort_by(|a, b| (a.span.period, &a.email, &a.reasons).cmp(&(b.span.period, &b.email, &b.reasons)));
+/// The pieces, which come in order, joined where those of one access overlap or meet; each keeps all of its reasons.
+fn merge(pieces: Vec<Piece>) -> Vec<Wanted> {
     let mut merged: Vec<Wanted> = Vec::new();
-    for Piece { span: Due { period, open }, email, reasons, stands } in pieces {
-        match merged.last_mut().filter(|last| last.grant.period.touches(&period)) {
+    for piece in pieces {
+        let (account, entitlement) = piece.access();
+        let Piece { span: Due { period, open }, email, reasons, stands, .. } = piece;
+        let same = |access: &Access| access.account == *account && access.entitlement == *entitlement;
+        match merged.last_mut().filter(|last| last.grant.period.touches(&period) && same(&last.grant.access)) {
             Some(last) => {
                 let end = last.grant.period.end();
                 last.open = match period.end().cmp(&end) {
@@ -298,11 +329,12 @@ fn merge(access: &Access, mut pieces: Vec<Piece>) -> Vec<Wanted> {
                     std::cmp::Ordering::Greater => open,
                 };
                 last.grant.period = last.grant.period.hull(&period);
-                last.reasons.extend(reasons);
+                last.reasons = last.reasons.union(&reasons);
                 last.stands &= stands;
             }
             None => {
-                let grant = Grant { access: access.clone(), email, period };
+                let access = Access { account: account.clone(), entitlement: entitlement.clone() };
+                let grant = Grant { access, email: email.clone(), period };
                 merged.push(Wanted { grant, reasons, open, stands });
             }
         }

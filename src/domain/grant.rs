@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{Email, Period, Person, Schedule, Shift};
 
@@ -138,6 +140,46 @@ impl Reason {
     }
 }
 
+/// Every reason of a grant once, in order. Clones share: one shift is the reason of as many grants as its rule gives.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(from = "Vec<Reason>")]
+pub struct Reasons(Arc<[Reason]>);
+
+impl Reasons {
+    /// What is a reason of one of the two.
+    pub fn union(&self, other: &Self) -> Self {
+        if self == other { self.clone() } else { self.iter().chain(other.iter()).cloned().collect() }
+    }
+}
+
+impl Deref for Reasons {
+    type Target = [Reason];
+
+    fn deref(&self) -> &[Reason] {
+        &self.0
+    }
+}
+
+impl From<Vec<Reason>> for Reasons {
+    fn from(mut reasons: Vec<Reason>) -> Self {
+        reasons.sort();
+        reasons.dedup();
+        Self(reasons.into())
+    }
+}
+
+impl FromIterator<Reason> for Reasons {
+    fn from_iter<I: IntoIterator<Item = Reason>>(reasons: I) -> Self {
+        Vec::from_iter(reasons).into()
+    }
+}
+
+impl Serialize for Reasons {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(serializer)
+    }
+}
+
 /// A grant that the ledger says is ours.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Owned {
@@ -146,7 +188,7 @@ pub struct Owned {
     /// The target's id of it; `None` for an intent, that is a call whose outcome was never written down.
     pub id: Option<GrantId>,
     pub grant: Grant,
-    pub reasons: BTreeSet<Reason>,
+    pub reasons: Reasons,
 }
 
 /// Who keeps time on an entitlement.

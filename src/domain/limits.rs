@@ -90,7 +90,7 @@ fn emptied<'a>(known: &Known, owned: impl Iterator<Item = &'a Owned>, now: DateT
     let mut empty: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     for ((source, _), reading) in known.readings {
         if let Ok(reading) = reading
-            && reading.shifts.is_empty()
+            && reading.shifts.iter().all(|shift| shift.end.is_some_and(|end| end <= now))
         {
             empty.insert((source, &reading.schedule.id), &reading.schedule.name);
         }

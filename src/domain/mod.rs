@@ -14,10 +14,14 @@ mod rule;
 mod settle;
 mod shift;
 #[cfg(test)]
+mod tables;
+#[cfg(test)]
 mod world;
 
 pub use desired::{Desired, Known, Wanted};
-pub use grant::{Access, Account, AccountId, Asked, Current, Entitlement, Grant, GrantId, Held, Owned, Reason, Tenure};
+pub use grant::{
+    Access, Account, AccountId, Asked, Current, Entitlement, Grant, GrantId, Held, Owned, Reason, Reasons, Tenure,
+};
 pub use limits::{Limits, Refusal};
 pub use period::Period;
 pub use plan::{Change, Note, Plan, plan};

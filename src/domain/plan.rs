@@ -12,13 +12,14 @@
 //!
 //! Only what the ledger owns is ever changed or removed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, Utc};
 
-use super::settle::{Ours, settle};
+use super::settle::{Settled, settle};
 use super::{
-    Access, Current, Desired, Email, Entitlement, Grant, GrantId, Held, Owned, Period, Person, Reason, Schedule,
+    Access, Current, Desired, Email, Entitlement, Grant, GrantId, Held, Owned, Period, Person, Reasons, Schedule,
     Tenure, Wanted,
 };
 
@@ -39,7 +40,7 @@ pub enum Change {
     Retime {
         owned: Owned,
         period: Period,
-        reasons: BTreeSet<Reason>,
+        reasons: Reasons,
     },
     /// Take back what has ended by its own dates.
     Expire {
@@ -47,12 +48,12 @@ pub enum Change {
     },
     Create {
         grant: Grant,
-        reasons: BTreeSet<Reason>,
+        reasons: Reasons,
     },
     Amend {
         owned: Owned,
         to: Grant,
-        reasons: BTreeSet<Reason>,
+        reasons: Reasons,
     },
     /// Take back before its end.
     Revoke {
@@ -81,7 +82,7 @@ impl Change {
         }
     }
 
-    pub fn reasons(&self) -> &BTreeSet<Reason> {
+    pub fn reasons(&self) -> &Reasons {
         match self {
             Self::Create { reasons, .. } | Self::Amend { reasons, .. } | Self::Retime { reasons, .. } => reasons,
             Self::Forget { owned } | Self::Confirm { owned, .. } | Self::Expire { owned } | Self::Revoke { owned } => {
@@ -189,10 +190,10 @@ pub fn plan(
         case.held.sort();
         case.owned.sort();
         let mut step = Step { now, tenure: tenure(&access.entitlement), plan: &mut plan };
-        let ours = settle(step.tenure, &case.held, &case.owned, &mut step.plan.changes);
+        let settled = settle(step.tenure, &case.held, &case.owned, &mut step.plan.changes);
         match step.tenure {
-            Tenure::Scheduled => step.scheduled(&case, ours),
-            Tenure::Expiring | Tenure::Standing => step.single(&case, ours),
+            Tenure::Scheduled => step.scheduled(&case.wanted, settled),
+            Tenure::Expiring | Tenure::Standing => step.single(&case.wanted, settled),
         }
     }
     plan.changes.sort();
@@ -209,55 +210,55 @@ struct Step<'p> {
 
 impl Step<'_> {
     /// The target keeps both dates, and many grants for one access.
-    fn scheduled(&mut self, case: &Case, ours: Vec<Ours>) {
-        let mut live = Vec::new();
-        for ours in ours {
+    fn scheduled(&mut self, wanted: &[&Wanted], settled: Settled) {
+        let mut live = VecDeque::new();
+        for ours in settled.ours {
             match ours.shown {
-                Some(shown) if shown.end() > self.now => live.push((ours.owned, shown)),
-                _ => self.gone(case, ours.owned),
+                Some(shown) if shown.end() > self.now => live.push_back((ours.owned, shown)),
+                _ => self.gone(wanted, ours.owned),
             }
         }
-        let mut open: Vec<&Wanted> = case.wanted.clone();
+        let mut open = wanted.to_vec();
         for exact in [true, false] {
             open.retain(|wanted| {
                 let fits =
                     |shown: &Period| if exact { self.same(wanted, shown) } else { wanted.grant.period.overlaps(shown) };
-                let Some(at) = live.iter().position(|(_, shown)| fits(shown)) else { return true };
-                let (owned, shown) = live.remove(at);
+                let at = live.iter().position(|(_, shown)| fits(shown));
+                let Some((owned, shown)) = at.and_then(|at| live.remove(at)) else { return true };
                 self.keep(wanted, owned, shown);
                 false
             });
         }
         for wanted in open {
-            match foreign(case).find(|held| covers(held, &wanted.grant.period)) {
+            match settled.foreign.iter().find(|held| covers(held, &wanted.grant.period)) {
                 Some(held) => self.already_held(wanted, held),
                 None => self.create(wanted),
             }
         }
         for (owned, _) in live {
-            self.plan.changes.push(Change::Revoke { owned });
+            self.plan.changes.push(Change::Revoke { owned: owned.into_owned() });
         }
     }
 
     /// A grant begins at once, and there is one for one access.
-    fn single(&mut self, case: &Case, ours: Vec<Ours>) {
+    fn single(&mut self, wanted: &[&Wanted], settled: Settled) {
         let mut live = Vec::new();
-        for ours in ours {
+        for ours in settled.ours {
             let ended = self.tenure == Tenure::Expiring && ours.shown.is_some_and(|shown| shown.end() <= self.now);
             match ours.shown {
                 Some(shown) if !ended => live.push((ours.owned, shown)),
-                _ => self.gone(case, ours.owned),
+                _ => self.gone(wanted, ours.owned),
             }
         }
         let mut live = live.into_iter();
-        for wanted in &case.wanted {
+        for wanted in wanted {
             if wanted.grant.period.start() > self.now {
                 if !wanted.stands {
                     self.plan.notes.push(Note::NotYet { grant: wanted.grant.clone() });
                 }
                 continue;
             }
-            let held = foreign(case).find(|held| held.until.is_none_or(|until| until > self.now));
+            let held = settled.foreign.iter().find(|held| held.until.is_none_or(|until| until > self.now));
             match (live.next(), held) {
                 (Some((owned, shown)), _) => self.keep(wanted, owned, shown),
                 (None, Some(held)) => self.already_held(wanted, held),
@@ -265,34 +266,35 @@ impl Step<'_> {
             }
         }
         for (owned, _) in live {
+            let owned = owned.into_owned();
             let ended = owned.grant.period.end() <= self.now;
             self.plan.changes.push(if ended { Change::Expire { owned } } else { Change::Revoke { owned } });
         }
     }
 
     /// Ours, and not on the target (any more).
-    fn gone(&mut self, case: &Case, owned: Owned) {
-        let desired = case.wanted.iter().find(|wanted| wanted.grant.period.overlaps(&owned.grant.period));
+    fn gone(&mut self, wanted: &[&Wanted], owned: Cow<Owned>) {
+        let desired = wanted.iter().find(|wanted| wanted.grant.period.overlaps(&owned.grant.period));
         if let Some(wanted) = desired.filter(|_| owned.grant.period.end() > self.now) {
             self.plan.notes.push(Note::Drift { grant: wanted.grant.clone() });
         }
-        self.plan.changes.push(Change::Forget { owned });
+        self.plan.changes.push(Change::Forget { owned: owned.into_owned() });
     }
 
     /// Ours, and desired: the same, or to be moved.
-    fn keep(&mut self, wanted: &Wanted, owned: Owned, shown: Period) {
+    fn keep(&mut self, wanted: &Wanted, owned: Cow<Owned>, shown: Period) {
         if wanted.stands {
             self.plan.notes.push(Note::Stands { grant: wanted.grant.clone() });
         }
-        let reasons = wanted.reasons.clone();
         let same = self.same(wanted, &shown);
         if !same && self.tenure != Tenure::Standing {
-            let to = wanted.grant.clone();
-            self.plan.changes.push(Change::Amend { owned, to, reasons });
+            let (to, reasons) = (wanted.grant.clone(), wanted.reasons.clone());
+            self.plan.changes.push(Change::Amend { owned: owned.into_owned(), to, reasons });
             return;
         }
         let period = if same { shown } else { shown.until(wanted.grant.period.end()) };
-        if period != owned.grant.period || reasons != owned.reasons {
+        if period != owned.grant.period || wanted.reasons != owned.reasons {
+            let (owned, reasons) = (owned.into_owned(), wanted.reasons.clone());
             self.plan.changes.push(Change::Retime { owned, period, reasons });
         }
     }
@@ -315,12 +317,6 @@ impl Step<'_> {
             self.plan.changes.push(Change::Create { grant, reasons });
         }
     }
-}
-
-/// What the target shows for this access and we do not own.
-fn foreign<'a>(case: &'a Case<'a>) -> impl Iterator<Item = &'a Held> {
-    let ours = |held: &Held| case.owned.iter().any(|owned| owned.id.as_ref() == Some(&held.id));
-    case.held.iter().copied().filter(move |held| !ours(held))
 }
 
 fn covers(held: &Held, period: &Period) -> bool {

@@ -38,11 +38,14 @@ pub(super) struct Due {
 }
 
 impl Rule {
+    /// Whether the rule is about `shift`; nobody is on call in one that is empty or ends before it begins.
     pub fn takes(&self, shift: &Shift) -> bool {
-        match (&self.levels, shift.level) {
+        let empty = shift.start.zip(shift.end).is_some_and(|(start, end)| start >= end);
+        let level = match (&self.levels, shift.level) {
             (Some(levels), Some(level)) => levels.contains(&level),
             _ => true,
-        }
+        };
+        level && !empty
     }
 
     /// When access begins and ends for somebody on call from `start` to `end`, from `now` on; `None` where nothing of it

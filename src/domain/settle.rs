@@ -1,51 +1,63 @@
 //! The ledger held against what the target shows: which entries are real.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::plan::Change;
 use super::{GrantId, Held, Owned, Period, Tenure};
 
 /// An entry of the ledger that is ours for certain.
-pub(super) struct Ours {
-    pub owned: Owned,
+pub(super) struct Ours<'a> {
+    pub owned: Cow<'a, Owned>,
     /// What the target shows of it: by its own dates where it keeps dates, else by the ledger's; `None` where it is gone.
     pub shown: Option<Period>,
+}
+
+/// The entries of one access that are ours, and the grants of it that are not.
+pub(super) struct Settled<'a> {
+    pub ours: Vec<Ours<'a>>,
+    pub foreign: Vec<&'a Held>,
 }
 
 /// Settles the entries of one access.
 ///
 /// An intent that looks just like a grant on the target was carried out: it is confirmed. One that does not was never
 /// carried out: it is forgotten. Two entries for one grant are one: the later is forgotten.
-pub(super) fn settle(tenure: Tenure, held: &[&Held], owned: &[&Owned], changes: &mut Vec<Change>) -> Vec<Ours> {
+pub(super) fn settle<'a>(
+    tenure: Tenure,
+    held: &[&'a Held],
+    owned: &[&'a Owned],
+    changes: &mut Vec<Change>,
+) -> Settled<'a> {
+    let by_id: BTreeMap<&GrantId, &Held> = held.iter().rev().map(|held| (&held.id, *held)).collect();
     let mut taken: BTreeSet<&GrantId> = owned.iter().filter_map(|owned| owned.id.as_ref()).collect();
-    let mut seen: BTreeSet<GrantId> = BTreeSet::new();
-    let mut all = Vec::new();
-    for owned in owned {
-        let mut owned = (*owned).clone();
-        let id = match owned.id.clone() {
-            Some(id) => id,
+    let mut seen: BTreeSet<&GrantId> = BTreeSet::new();
+    let mut ours = Vec::with_capacity(owned.len());
+    for &owned in owned {
+        let (id, entry) = match &owned.id {
+            Some(id) => (id, Cow::Borrowed(owned)),
             None => {
-                let found = held.iter().find(|held| !taken.contains(&held.id) && carried_out(tenure, held, &owned));
+                let found = held.iter().find(|held| !taken.contains(&held.id) && carried_out(tenure, held, owned));
                 let Some(found) = found else {
-                    changes.push(Change::Forget { owned });
+                    changes.push(Change::Forget { owned: owned.clone() });
                     continue;
                 };
                 taken.insert(&found.id);
                 changes.push(Change::Confirm { owned: owned.clone(), id: found.id.clone() });
-                owned.id = Some(found.id.clone());
-                found.id.clone()
+                (&found.id, Cow::Owned(Owned { id: Some(found.id.clone()), ..owned.clone() }))
             }
         };
-        if !seen.insert(id.clone()) {
-            changes.push(Change::Forget { owned });
+        if !seen.insert(id) {
+            changes.push(Change::Forget { owned: entry.into_owned() });
             continue;
         }
-        let shown = held.iter().find(|held| held.id == id).and_then(|held| shown(tenure, held, &owned));
-        all.push(Ours { owned, shown });
+        let shown = by_id.get(id).and_then(|held| shown(tenure, held, owned));
+        ours.push(Ours { owned: entry, shown });
     }
-    all
+    let foreign = held.iter().copied().filter(|held| !taken.contains(&held.id)).collect();
+    Settled { ours, foreign }
 }
 
 /// Whether `held` is what the intent `owned` meant to make.
@@ -66,7 +78,10 @@ fn shown(tenure: Tenure, held: &Held, owned: &Owned) -> Option<Period> {
     let until = held.until.unwrap_or(DateTime::<Utc>::MAX_UTC);
     match tenure {
         Tenure::Scheduled => Period::new(held.from.unwrap_or(period.start()), until),
-        Tenure::Expiring => Period::new(period.start().min(until - chrono::TimeDelta::seconds(1)), until),
+        Tenure::Expiring => {
+            let before = until.checked_sub_signed(TimeDelta::seconds(1))?;
+            Period::new(period.start().min(before), until)
+        }
         Tenure::Standing => Some(period),
     }
 }

@@ -376,7 +376,7 @@ impl World {
     }
 }
 
-fn intent(entry: i64, grant: &Grant, reasons: &BTreeSet<Reason>) -> Owned {
+fn intent(entry: i64, grant: &Grant, reasons: &Reasons) -> Owned {
     Owned { entry, id: None, grant: grant.clone(), reasons: reasons.clone() }
 }
 

@@ -6,12 +6,12 @@
 
 mod sqlite;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 
-use crate::domain::{Grant, GrantId, Owned, Period, Reason};
+use crate::domain::{Grant, GrantId, Owned, Period, Reasons};
 
 pub use sqlite::Sqlite;
 
@@ -21,7 +21,7 @@ pub trait Ledger: Send {
     fn owned(&self) -> Result<BTreeMap<String, Vec<Owned>>>;
 
     /// Writes down what is about to be given; answers the number of each entry, in order.
-    fn intend(&mut self, target: &str, grants: &[(Grant, BTreeSet<Reason>)], at: DateTime<Utc>) -> Result<Vec<i64>>;
+    fn intend(&mut self, target: &str, grants: &[(Grant, Reasons)], at: DateTime<Utc>) -> Result<Vec<i64>>;
 
     /// Keeps the ledger in step with what has happened, or with what was found.
     fn record(&mut self, entries: &[Entry], at: DateTime<Utc>) -> Result<()>;
@@ -33,7 +33,7 @@ pub enum Entry {
     /// It was given, or found to have been given: the target's id is known.
     Confirm { entry: i64, id: GrantId },
     /// It is still ours, for another period or other reasons.
-    Retime { entry: i64, period: Period, reasons: BTreeSet<Reason> },
+    Retime { entry: i64, period: Period, reasons: Reasons },
     /// It is not ours any more: taken back, ended, or never given.
     Forget { entry: i64 },
 }

@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -17,7 +17,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior, params};
 
 use super::{Entry, Ledger, Locked, Unreadable};
-use crate::domain::{Access, AccountId, Email, Entitlement, Grant, GrantId, Owned, Period, Reason};
+use crate::domain::{Access, AccountId, Email, Entitlement, Grant, GrantId, Owned, Period, Reasons};
 
 /// SQLite 3.51.3, the first without the WAL-reset bug that corrupts a database. The ledger uses no WAL, but somebody's
 /// shell may switch it on, and a build against the system's library would bring the bug back unseen.
@@ -124,14 +124,14 @@ impl Ledger for Sqlite {
         Ok(owned)
     }
 
-    fn intend(&mut self, target: &str, grants: &[(Grant, BTreeSet<Reason>)], at: DateTime<Utc>) -> Result<Vec<i64>> {
+    fn intend(&mut self, target: &str, grants: &[(Grant, Reasons)], at: DateTime<Utc>) -> Result<Vec<i64>> {
         self.write(|transaction| {
             let mut insert = transaction.prepare_cached(
                 r#"INSERT INTO grants (target, account, email, entitlement, entitlement_name, "from", until, reasons,
                                        intended_at)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"#,
             )?;
-            let one = |(Grant { access, email, period }, reasons): &(Grant, BTreeSet<Reason>)| {
+            let one = |(Grant { access, email, period }, reasons): &(Grant, Reasons)| {
                 Ok(insert.insert(params![
                     target,
                     access.account.0,

@@ -215,6 +215,10 @@ pub fn complain(line: &str) {
 fn quietly(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        Err(error) => Err(io::Error::new(
+            error.kind(),
+            format!("standard output could not be written: {error}; whatever was done stands"),
+        )),
+        Ok(()) => Ok(()),
     }
 }

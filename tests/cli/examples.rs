@@ -15,7 +15,8 @@ fn examples() -> PathBuf {
 
 fn names() -> BTreeSet<String> {
     let entries = fs::read_dir(examples()).expect("the folder");
-    entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8")).collect()
+    let files = entries.map(|entry| entry.expect("an entry")).filter(|entry| entry.path().is_file());
+    files.map(|file| file.file_name().into_string().expect("UTF-8")).collect()
 }
 
 /// The examples, in a folder that may be written to.

@@ -55,3 +55,47 @@ fn a_reader_that_went_away_is_no_failure() {
     }
     assert_eq!(office.held().len(), 2, "the job was done all the same");
 }
+
+#[test]
+fn a_report_that_cannot_be_written_is_a_failure_that_says_so() {
+    let office = Office::new();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let mut command = office.desk.command(&["--now", NOW]);
+    let output = command.stdout(full).output().expect("the program starts");
+    Ran::of(output).exits(2).says(&["standard output could not be written: "]);
+    assert_eq!(office.held().len(), 2, "the job was done all the same");
+}
+
+#[test]
+fn a_log_that_cannot_be_written_holds_up_nobody() {
+    let office = Office::new();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    let mut command = office.desk.command(&["-vv", "--now", NOW]);
+    let output = command.stderr(full).output().expect("the program starts");
+    Ran::of(output).exits(0).says(&["Done: 2 given."]);
+}
+
+#[test]
+fn a_run_that_hangs_keeps_the_next_one_out() {
+    let office = Office::new();
+    office.strongdm.trouble(strongdm::Trouble::new("*", strongdm::Fault::Hang).times(usize::MAX));
+    let mut first = office.desk.command(&["--now", NOW]).spawn().expect("the program starts");
+    while office.strongdm.calls().is_empty() {
+        assert!(first.try_wait().expect("a child").is_none(), "it waits for an answer");
+        std::thread::yield_now();
+    }
+    office.run(&[]).exits(5).says(&["another run holds the ledger"]);
+    first.kill().expect("it still runs");
+    first.wait().expect("it ended");
+    office.strongdm.change(|world| world.troubles.clear());
+    office.run(&[]).exits(0).says(&["Done: 2 given."]);
+}
+
+#[test]
+fn a_narrowing_that_leaves_no_rule_is_an_error() {
+    let office = Office::new();
+    let other = "[[rule]]\nname = \"mysql\"\nschedules = [\"PMYSQL\"]\ngrant.strongdm = [\"prod-mysql\"]\n";
+    office.configure("", &format!("{RULE}{other}"));
+    let narrow = ["--rule", "mysql", "--schedule", PRIMARY];
+    office.run(&narrow).exits(2).says(&["no rule named with --rule follows a schedule named with --schedule"]);
+}

@@ -1,5 +1,6 @@
 //! The built binary, as cron and people run it: real sockets, real files, an environment with nothing else in it.
 
+mod bad_input;
 mod bare;
 mod dry_run;
 mod examples;
@@ -7,6 +8,7 @@ mod exit_codes;
 mod failures;
 mod help;
 mod ledger;
+mod network;
 mod progress;
 mod signals;
 mod sync;

@@ -101,3 +101,82 @@ async fn stretches_that_nothing_is_written_of_are_remarked() {
     );
     assert!(reading.remarks[3].ends_with("in 2 more stretches of the window."), "{:?}", reading.remarks);
 }
+
+#[tokio::test]
+async fn a_name_that_ends_in_csv_is_a_list_whatever_wrote_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("Rota.CSV");
+    let rows = "schedule,user,from,to\r\na,\"B@example.com\",2026-04-01T07:00Z,2026-04-08T07:00Z\r\n";
+    std::fs::write(&path, format!("\u{feff}{rows}")).expect("written");
+    let answer = read(&path, &["a"], "2026-04-01T00:00:00Z", "2026-04-05T00:00:00Z").await;
+    let reading = answer.into_values().next().expect("an answer").expect("a reading");
+    let [shift] = &reading.shifts[..] else { panic!("{:?}", reading.shifts) };
+    assert_eq!(shift.person.id, "b@example.com");
+    assert_eq!((shift.start, shift.end), (Some(at("2026-04-01T07:00:00Z")), Some(at("2026-04-08T07:00:00Z"))));
+
+    std::fs::write(&path, format!("{rows}a,bob,2026-04-01 07:00,2026-04-08T07:00Z\r\n")).expect("written");
+    let answer = read(&path, &["a"], "2026-04-01T00:00:00Z", "2026-04-05T00:00:00Z").await;
+    let error = answer.into_values().next().expect("an answer").expect_err("faults").to_string();
+    for fault in ["Rota.CSV:3: 'bob' is no e-mail", "Rota.CSV:3: '2026-04-01 07:00' is no instant without a zone"] {
+        assert!(error.contains(fault), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_a_rota_is_not_read_into_memory() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let huge = folder.path().join("huge.toml");
+    std::fs::File::create(&huge).and_then(|file| file.set_len((16 << 20) + 1)).expect("a sparse file");
+    let latin = folder.path().join("latin.toml");
+    std::fs::write(&latin, b"[people]\nzo\xeb = 'zoe@example.com'\n").expect("written");
+    for (path, why) in [
+        (huge.as_path(), "larger than 16 MiB"),
+        (latin.as_path(), "line 2 is not UTF-8"),
+        (Path::new("/dev/zero"), "no regular file"),
+        (folder.path(), "no regular file"),
+    ] {
+        let answer = read(path, &["a"], "2026-04-01T00:00:00Z", "2026-04-05T00:00:00Z").await;
+        let error = answer.into_values().next().expect("an answer").expect_err("no reading").to_string();
+        assert!(error.contains(why) && error.contains(&path.display().to_string()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_faults_or_remarks_is_cut_and_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("rota.csv");
+    let bad = "a,bob,2026-04-01T07:00Z,2026-04-08T07:00Z\n".repeat(1_000);
+    std::fs::write(&path, format!("schedule,user,from,to\n{bad}")).expect("written");
+    let answer = read(&path, &["a"], "2026-04-01T00:00:00Z", "2026-04-05T00:00:00Z").await;
+    let error = answer.into_values().next().expect("an answer").expect_err("faults").to_string();
+    assert!(error.lines().count() < 110 && error.ends_with("and 900 more faults"), "{error}");
+
+    let row = |number: usize| format!("a,p{number}@example.com,2026-04-01T07:00Z,2026-04-08T07:00Z\n");
+    let overlapping: String = (0..1_000).map(row).collect();
+    std::fs::write(&path, format!("schedule,user,from,to\n{overlapping}")).expect("written");
+    let answer = read(&path, &["a"], "2026-04-01T00:00:00Z", "2026-04-05T00:00:00Z").await;
+    let remarks = answer.into_values().next().expect("an answer").expect("a reading").remarks;
+    assert!(remarks.len() < 25, "{remarks:?}");
+    assert!(remarks.iter().any(|remark| remark.contains("more lines of schedule 'a'")), "{remarks:?}");
+}
+
+/// The plan that the built binary prints for a copy of the quickstart, with `override_of_alice` added to its rota.
+fn quickstart(override_of_alice: &str, more: &[&str]) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let examples = folder.path().join("examples");
+    std::fs::create_dir(&examples).expect("created");
+    for name in ["quickstart.toml", "rota.toml"] {
+        std::fs::copy(example().with_file_name(name), examples.join(name)).expect("copied");
+    }
+    let rota = std::fs::read_to_string(examples.join("rota.toml")).expect("text");
+    std::fs::write(examples.join("rota.toml"), rota + override_of_alice).expect("written");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_oncall-sync"))
+        .args(["--dry-run", "--output", "json", "--now", "2026-03-02T08:00:00Z", "--config"])
+        .arg(examples.join("quickstart.toml"))
+        .args(more)
+        .output()
+        .expect("the binary runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{error}");
+    String::from_utf8(output.stdout).expect("text")
+}

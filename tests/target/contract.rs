@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use oncall_sync::domain::{
-    Access, Account, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Period, Tenure,
+    Access, Account, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Period, Reasons,
+    Tenure,
 };
 use oncall_sync::net::{Clock, Context};
 use oncall_sync::target::{Target, TargetConfig};
@@ -124,7 +125,7 @@ pub async fn connect(config: &TargetConfig) -> Box<dyn Target> {
 
 /// What the ledger would say of a grant made a moment ago.
 pub fn owned(id: &GrantId, grant: &Grant) -> Owned {
-    Owned { entry: 1, id: Some(id.clone()), grant: grant.clone(), reasons: BTreeSet::new() }
+    Owned { entry: 1, id: Some(id.clone()), grant: grant.clone(), reasons: Reasons::default() }
 }
 
 /// Asks for these people and spellings, and for nothing owned.

@@ -5,13 +5,13 @@ use chrono::TimeDelta;
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::Schedule;
+use crate::domain::{Reason, Schedule};
 
 fn at(second: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000 + second, 123_456_789).expect("in range")
 }
 
-fn grant(account: &str, entitlement: &str) -> (Grant, BTreeSet<Reason>) {
+fn grant(account: &str, entitlement: &str) -> (Grant, Reasons) {
     let access = Access {
         account: AccountId(account.to_owned()),
         entitlement: Entitlement { id: format!("id-{entitlement}"), name: entitlement.to_owned() },
@@ -26,7 +26,7 @@ fn grant(account: &str, entitlement: &str) -> (Grant, BTreeSet<Reason>) {
         start: Some(at(-60)),
         end: None,
     };
-    (Grant { access, email: Email::new(&format!("{account}@example.com")), period }, BTreeSet::from([reason]))
+    (Grant { access, email: Email::new(&format!("{account}@example.com")), period }, Reasons::from(vec![reason]))
 }
 
 fn folder() -> (TempDir, PathBuf) {
@@ -78,7 +78,7 @@ fn answers_what_was_written() {
     let period = Period::new(at(10), DateTime::<Utc>::MAX_UTC).unwrap();
     let steps = [
         Entry::Confirm { entry: strongdm[0], id: "g-1".into() },
-        Entry::Retime { entry: strongdm[0], period, reasons: BTreeSet::new() },
+        Entry::Retime { entry: strongdm[0], period, reasons: Reasons::default() },
         Entry::Forget { entry: strongdm[1] },
     ];
     ledger.record(&steps, at(1)).unwrap();
@@ -90,7 +90,7 @@ fn answers_what_was_written() {
         ("github".to_owned(), vec![Owned { entry: github[0], id: None, grant: team, reasons }]),
         (
             "strongdm".to_owned(),
-            vec![Owned { entry: strongdm[0], id: Some("g-1".into()), grant: alice, reasons: BTreeSet::new() }],
+            vec![Owned { entry: strongdm[0], id: Some("g-1".into()), grant: alice, reasons: Reasons::default() }],
         ),
     ]);
     let owned = Sqlite::open(&path).unwrap().owned().unwrap();
@@ -116,7 +116,7 @@ fn an_unknown_entry_undoes_the_whole_call() {
     for unknown in [
         Entry::Forget { entry: 99 },
         Entry::Confirm { entry: 99, id: "g".into() },
-        Entry::Retime { entry: 99, period: grant("a", "b").0.period, reasons: BTreeSet::new() },
+        Entry::Retime { entry: 99, period: grant("a", "b").0.period, reasons: Reasons::default() },
     ] {
         let error = ledger.record(&[Entry::Confirm { entry, id: "g-1".into() }, unknown], at(1)).unwrap_err();
         assert!(format!("{error:#}").contains("no entry 99"), "{error:#}");

@@ -74,6 +74,7 @@ pub fn hours(spans: &[During], zone: &Zone, horizon: Period) -> Vec<Period> {
     let first = zone.civil(horizon.start()).midnight();
     let last = zone.civil(horizon.end());
     let mut found: Vec<Period> = (-BEFORE..)
+        .skip_while(|day| first.after(*day, Unit::Days).is_none())
         .map_while(|day| first.after(day, Unit::Days).filter(|midnight| *midnight <= last))
         .flat_map(|midnight| spans.iter().filter_map(move |span| span.on(midnight, zone)))
         .filter_map(|period| period.clip(&horizon))

@@ -13,6 +13,10 @@ use crate::zone::{Civil, Unit, Zone};
 /// without an end: a year, in which every hand-over that there is has come round.
 const ENDLESS: TimeDelta = TimeDelta::days(366);
 
+/// The most turns and spans of hours that are worked out at once: turns of one hour for eleven years, in a fraction of a second. More
+/// is a slip in a date or in a unit.
+const MOST_WORK: i64 = 100_000;
+
 /// The longest round that is looked at; a list that takes longer has, for every practical purpose, no second round.
 const LONGEST_ROUND: TimeDelta = TimeDelta::days(36_525);
 
@@ -85,10 +89,10 @@ impl Layer {
     fn turns(&self, zone: &Zone, horizon: Period) -> Vec<(Period, &Arc<Group>)> {
         let own_end = self.end.map_or(horizon.end(), |end| end.min(horizon.end()));
         let Some(limits) = Period::new(horizon.start(), own_end) else { return Vec::new() };
-        let first = &self.users[0];
-        if self.users.iter().all(|group| group == first) {
+        if self.is_one_turn() {
             let whole = Period::new(zone.place(self.start).instant, limits.end());
-            return whole.and_then(|whole| whole.clip(&limits)).map(|whole| (whole, first)).into_iter().collect();
+            let whole = whole.and_then(|whole| whole.clip(&limits));
+            return whole.map(|whole| (whole, &self.users[0])).into_iter().collect();
         }
         let mut number = self.turn_before(limits.start(), zone);
         let mut turns = Vec::new();
@@ -119,6 +123,21 @@ impl Layer {
         pieces
     }
 
+    /// Whether the same people take every turn, so that turns do not matter.
+    fn is_one_turn(&self) -> bool {
+        self.users.iter().all(|group| *group == self.users[0])
+    }
+
+    /// About how many turns and spans of hours it has in `horizon`.
+    fn work(&self, zone: &Zone, horizon: Period) -> i64 {
+        let own = Period::new(zone.place(self.start).instant, self.end.unwrap_or(horizon.end()));
+        let Some(part) = own.and_then(|own| own.clip(&horizon)) else { return 0 };
+        let spans = self.during.as_ref().map_or(0, |spans| i64::try_from(spans.len()).unwrap_or(i64::MAX));
+        let turn = if self.is_one_turn() { part.length() } else { self.lengths().0 };
+        let turns = part.length().num_minutes() / turn.num_minutes().max(1);
+        turns.saturating_add(spans.saturating_mul(horizon.length().num_days() + 1)).saturating_add(1)
+    }
+
     /// About how long a turn is, and its whole list.
     fn lengths(&self) -> (TimeDelta, TimeDelta) {
         let unit = match self.unit {
@@ -141,7 +160,8 @@ impl Rotation {
     /// Everybody on call in `window`, from true start to true end, and what of it is uncovered.
     ///
     /// Looks a turn or so around the window, and further only while a duty goes on.
-    pub fn expand(&self, window: Period) -> Expansion {
+    /// Fails, with the rest of a sentence about the schedule, where that is more work than a rota can be worth.
+    pub fn expand(&self, window: Period) -> Result<Expansion, String> {
         let (earliest, latest) = self.limits(window);
         let turn = self.layers.iter().map(|layer| layer.lengths().0).max().unwrap_or_default();
         let (mut before, mut after) = (turn + TimeDelta::weeks(1), turn + TimeDelta::weeks(1));
@@ -150,6 +170,7 @@ impl Rotation {
             let start = wide.start().max(earliest).min(window.start());
             let end = wide.end().min(latest).max(window.end());
             let horizon = Period::new(start, end).expect("it holds the window");
+            self.check_work(horizon)?;
             let track = self.track(horizon);
             let duties: Vec<_> = track.duties().into_iter().filter(|(duty, _)| duty.overlaps(&window)).collect();
             let cut_before = start > earliest && duties.iter().any(|(duty, _)| duty.start() == start);
@@ -161,14 +182,26 @@ impl Rotation {
                     end: (!endless(&duty)).then_some(duty.end()),
                     member,
                 };
-                return Expansion {
+                return Ok(Expansion {
                     duties: duties.into_iter().map(duty).collect(),
                     uncovered: track.uncovered(window),
-                };
+                });
             }
             before = if cut_before { before * 2 } else { before };
             after = if cut_after { after * 2 } else { after };
         }
+    }
+
+    fn check_work(&self, horizon: Period) -> Result<(), String> {
+        let work: i64 = self.layers.iter().map(|layer| layer.work(&self.zone, horizon)).sum();
+        if work <= MOST_WORK {
+            return Ok(());
+        }
+        let (from, to) = (self.zone.format(horizon.start()), self.zone.format(horizon.end()));
+        Err(format!(
+            "is too much to work out: its layers have more than {MOST_WORK} turns from {from} to {to}, for a duty without a \
+             break is followed to its ends; make turns longer, or let layers start later and end sooner"
+        ))
     }
 
     /// Who is on call in `horizon`, and nothing beyond it.

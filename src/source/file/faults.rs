@@ -5,21 +5,23 @@ use std::collections::BTreeSet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::near::hint;
+
 /// The faults found so far in one text.
-pub struct Faults<'t> {
-    text: &'t str,
+pub struct Faults {
+    /// Where each line but the last ends.
+    breaks: Vec<usize>,
     found: BTreeSet<(usize, String)>,
 }
 
-impl<'t> Faults<'t> {
-    pub fn new(text: &'t str) -> Self {
-        Self { text, found: BTreeSet::new() }
+impl Faults {
+    pub fn new(text: &str) -> Self {
+        Self { breaks: text.match_indices('\n').map(|(offset, _)| offset).collect(), found: BTreeSet::new() }
     }
 
     /// The line, counted from 1, in which the byte at `offset` stands.
     pub fn line(&self, offset: usize) -> usize {
-        let before = &self.text.as_bytes()[..offset.min(self.text.len())];
-        before.iter().filter(|byte| **byte == b'\n').count() + 1
+        self.breaks.partition_point(|end| *end < offset) + 1
     }
 
     pub fn add(&mut self, offset: usize, sentence: impl Into<String>) {
@@ -53,7 +55,7 @@ impl<'t> Table<'t> {
             return None;
         };
         for key in map.keys().filter(|key| !keys.contains(&key.get_ref().as_ref())) {
-            let near = near(key.get_ref(), keys.iter().copied());
+            let near = hint(key.get_ref(), keys.iter().copied());
             let known = if near.is_empty() { format!("; it may have {}", keys.join(", ")) } else { near };
             faults.add(key.span().start, format!("unknown key '{}' in {what}{known}", key.get_ref()));
         }
@@ -117,15 +119,4 @@ pub fn string<'t>(value: &'t Spanned<DeValue<'t>>, key: &str, faults: &mut Fault
 fn kind(value: &Spanned<DeValue>) -> String {
     let kind = value.get_ref().type_str();
     format!("{} {kind}", if kind.starts_with(['a', 'i']) { "an" } else { "a" })
-}
-
-/// `; did you mean '…'?`, where one of `known` is near enough to `name` to be what was meant; else nothing.
-pub fn near<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
-    let distance = |known: &str| strsim::osa_distance(&known.to_lowercase(), &name.to_lowercase());
-    let nearest = known.into_iter().min_by_key(|known| distance(known));
-    // Up to two slips in a short name, and up to a third of the letters of a long one.
-    match nearest.filter(|known| distance(known) <= (known.len() / 3).max(2).min(name.len().saturating_sub(1))) {
-        Some(near) => format!("; did you mean '{near}'?"),
-        None => String::new(),
-    }
 }

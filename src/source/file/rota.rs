@@ -9,33 +9,14 @@ use toml::de::{DeTable, DeValue};
 
 use super::during::During;
 use super::expand::{Layer, Override, Rotation};
-use super::faults::{Faults, Table, entries, list, near, string};
+use super::faults::{Faults, Table, entries, list, string};
+use super::schedule::{NOBODY, Remark, Schedule, Time, is_address, overlaps};
 use super::track::{Group, Member};
 use crate::domain::{Email, Period};
-use crate::zone::{Placing, Unit, Written, Zone};
-
-/// What stands for a turn that nobody takes.
-const NOBODY: &str = "nobody";
+use crate::near::hint;
+use crate::zone::{Unit, Written, Zone};
 
 type Value<'t> = Spanned<DeValue<'t>>;
-
-/// One schedule of the file.
-#[derive(Debug, Clone)]
-pub struct Schedule {
-    pub rotation: Rotation,
-    /// The line of its name.
-    pub line: usize,
-    pub remarks: Vec<Remark>,
-}
-
-/// What a person should know of one line of the file.
-#[derive(Debug, Clone)]
-pub struct Remark {
-    pub line: usize,
-    /// When it stops mattering.
-    pub until: DateTime<Utc>,
-    pub sentence: String,
-}
 
 /// Reads a rota file; `zone` is for schedules that name none. Else every fault with its line.
 pub fn parse(text: &str, zone: Option<&Zone>) -> Result<BTreeMap<String, Schedule>, Vec<(usize, String)>> {
@@ -50,54 +31,9 @@ pub fn parse(text: &str, zone: Option<&Zone>) -> Result<BTreeMap<String, Schedul
     }
     let span = root.span();
     let root = Spanned::new(span, DeValue::Table(root.into_inner()));
-    let mut reader = Reader { faults, people: BTreeMap::new(), default: zone.cloned() };
+    let mut reader = Reader { faults, people: BTreeMap::new(), names: BTreeMap::new(), default: zone.cloned() };
     let schedules = reader.root(&root);
     reader.faults.into_result().map(|()| schedules)
-}
-
-/// The first short name of each address is the name it goes by, wherever the address itself is written.
-fn names(people: &BTreeMap<String, Email>) -> BTreeMap<&Email, &str> {
-    people.iter().rev().map(|(name, email)| (email, name.as_str())).collect()
-}
-
-/// Overrides that overlap and put different people on call: the later in the file counts, and a person should know.
-fn overlaps(overrides: &[Override], zone: &Zone) -> Vec<Remark> {
-    let mut sorted: Vec<&Override> = overrides.iter().collect();
-    sorted.sort_by_key(|change| (change.period, change.line));
-    let mut remarks = Vec::new();
-    for (place, earlier) in sorted.iter().enumerate() {
-        for other in sorted[place + 1..].iter().take_while(|other| other.period.overlaps(&earlier.period)) {
-            let together = earlier.replaces.is_some() && other.replaces.is_some() && earlier.replaces != other.replaces;
-            let Some(both) = earlier.period.clip(&other.period).filter(|_| earlier.group != other.group && !together)
-            else {
-                continue;
-            };
-            let (first, last) = (earlier.line.min(other.line), earlier.line.max(other.line));
-            remarks.push(Remark {
-                line: last,
-                until: both.end(),
-                sentence: format!(
-                    "two entries put different people on call from {} to {}: the one in line {last} covers the one in line {first}",
-                    zone.format(both.start()),
-                    zone.format(both.end()),
-                ),
-            });
-        }
-    }
-    remarks
-}
-
-/// The remark on a wall-clock time that does not exist or occurs twice; none on any other.
-fn odd_time(line: usize, text: &str, zone: &Zone, instant: DateTime<Utc>, placing: Placing) -> Option<Remark> {
-    let why = match placing {
-        Placing::Once => return None,
-        Placing::Skipped => "does not exist: clocks are put forward then",
-        Placing::Doubled => "occurs twice: clocks are put back then",
-    };
-    let taken = zone.format(instant);
-    let utc = instant.format("%Y-%m-%dT%H:%M:%SZ");
-    let sentence = format!("'{text}' in {zone} {why}; taken as {taken} ({utc})");
-    Some(Remark { line, until: instant, sentence })
 }
 
 /// `12 hours`, `1 week`.
@@ -110,7 +46,7 @@ fn every(text: &str) -> Result<(i64, Unit), String> {
     let name = name.trim();
     let unit = UNITS.iter().find(|(unit, _)| *unit == name || unit.strip_suffix('s') == Some(name));
     let Some((_, unit)) = unit else {
-        return Err(format!("unknown unit '{name}'{}", near(name, UNITS.iter().map(|(unit, _)| *unit))));
+        return Err(format!("unknown unit '{name}'{}", hint(name, UNITS.iter().map(|(unit, _)| *unit))));
     };
     // u16: a turn of 65535 months is longer than the calendar that we have.
     match count.parse::<u16>() {
@@ -119,20 +55,24 @@ fn every(text: &str) -> Result<(i64, Unit), String> {
     }
 }
 
-struct Reader<'t> {
-    faults: Faults<'t>,
+struct Reader {
+    faults: Faults,
     people: BTreeMap<String, Email>,
+    /// The first short name of each address: the name it goes by, wherever the address itself is written.
+    names: BTreeMap<Email, String>,
     default: Option<Zone>,
 }
 
-impl<'t> Reader<'t> {
-    fn root(&mut self, root: &'t Value<'t>) -> BTreeMap<String, Schedule> {
+impl Reader {
+    fn root(&mut self, root: &Value<'_>) -> BTreeMap<String, Schedule> {
         let Some(root) = Table::new(root, "a rota file", &["people", "schedules"], &mut self.faults) else {
             return BTreeMap::new();
         };
         for (name, offset, value) in entries(root.get("people"), "'people'", &mut self.faults) {
             self.person(name, offset, value);
         }
+        // From the last to the first, so that the first name stays.
+        self.names = self.people.iter().rev().map(|(name, email)| (email.clone(), name.clone())).collect();
         let mut schedules = BTreeMap::new();
         for (name, offset, value) in entries(root.get("schedules"), "'schedules'", &mut self.faults) {
             if let Some(schedule) = self.schedule(name, offset, value) {
@@ -145,7 +85,7 @@ impl<'t> Reader<'t> {
         schedules
     }
 
-    fn person(&mut self, name: &str, offset: usize, value: &'t Value<'t>) {
+    fn person(&mut self, name: &str, offset: usize, value: &Value<'_>) {
         if name == NOBODY || name.contains('@') {
             self.faults.add(offset, format!("'{name}' cannot be a short name: it has a meaning of its own"));
         }
@@ -156,7 +96,7 @@ impl<'t> Reader<'t> {
         self.people.insert(name.to_owned(), Email::new(address));
     }
 
-    fn schedule(&mut self, name: &str, offset: usize, value: &'t Value<'t>) -> Option<Schedule> {
+    fn schedule(&mut self, name: &str, offset: usize, value: &Value<'_>) -> Option<Schedule> {
         let what = format!("schedule '{name}'");
         let table = Table::new(value, &what, &["timezone", "layers", "overrides"], &mut self.faults)?;
         // A schedule without a usable zone is read on in UTC: its other faults belong in the same answer.
@@ -175,7 +115,7 @@ impl<'t> Reader<'t> {
         Some(Schedule { rotation: Rotation { zone, layers, overrides }, line: self.faults.line(offset), remarks })
     }
 
-    fn zone(&mut self, table: &Table<'t>) -> Option<Zone> {
+    fn zone(&mut self, table: &Table<'_>) -> Option<Zone> {
         let Some(value) = table.get("timezone") else {
             if self.default.is_none() {
                 table.need("timezone", &mut self.faults);
@@ -186,7 +126,7 @@ impl<'t> Reader<'t> {
         Zone::parse(name).map_err(|error| self.faults.add(value.span().start, error.to_string())).ok()
     }
 
-    fn layer(&mut self, value: &'t Value<'t>, of: &str, zone: &Zone, remarks: &mut Vec<Remark>) -> Option<Layer> {
+    fn layer(&mut self, value: &Value<'_>, of: &str, zone: &Zone, remarks: &mut Vec<Remark>) -> Option<Layer> {
         const KEYS: [&str; 5] = ["start", "every", "users", "during", "end"];
         let table = Table::new(value, &format!("a layer of {of}"), &KEYS, &mut self.faults)?;
         let start = table.need("start", &mut self.faults);
@@ -212,13 +152,7 @@ impl<'t> Reader<'t> {
         Some(Layer { start, count, unit, users: users?, during, end })
     }
 
-    fn exception(
-        &mut self,
-        value: &'t Value<'t>,
-        of: &str,
-        zone: &Zone,
-        remarks: &mut Vec<Remark>,
-    ) -> Option<Override> {
+    fn exception(&mut self, value: &Value<'_>, of: &str, zone: &Zone, remarks: &mut Vec<Remark>) -> Option<Override> {
         const KEYS: [&str; 5] = ["from", "to", "user", "replaces", "reason"];
         let table = Table::new(value, &format!("an override of {of}"), &KEYS, &mut self.faults)?;
         let [from, to] = ["from", "to"].map(|key| {
@@ -247,7 +181,7 @@ impl<'t> Reader<'t> {
     /// A date and time, as a string or as TOML's own kind, and its instant.
     fn time(
         &mut self,
-        value: &'t Value<'t>,
+        value: &Value<'_>,
         key: &str,
         zone: &Zone,
         remarks: &mut Vec<Remark>,
@@ -257,16 +191,13 @@ impl<'t> Reader<'t> {
             Some(own) => own.to_string(),
             None => string(value, key, &mut self.faults)?.to_owned(),
         };
-        let written = Written::parse(&text).map_err(|error| self.faults.add(offset, error.to_string())).ok()?;
-        let Written::Civil(civil) = written else {
-            return zone.parse_instant(&text).ok().map(|placed| (written, placed.instant));
-        };
-        let placed = zone.place(civil);
-        remarks.extend(odd_time(self.faults.line(offset), &text, zone, placed.instant, placed.placing));
-        Some((written, placed.instant))
+        let line = self.faults.line(offset);
+        let time = Time::parse(&text, Some(zone), line).map_err(|fault| self.faults.add_to_line(line, fault)).ok()?;
+        remarks.extend(time.remark);
+        Some((time.written, time.instant))
     }
 
-    fn during(&mut self, value: &'t Value<'t>) -> Vec<During> {
+    fn during(&mut self, value: &Value<'_>) -> Vec<During> {
         let values = match value.get_ref().as_str() {
             Some(_) => vec![value],
             None => list(Some(value), "during", &mut self.faults),
@@ -288,7 +219,7 @@ impl<'t> Reader<'t> {
         spans
     }
 
-    fn users(&mut self, value: &'t Value<'t>) -> Option<Vec<Arc<Group>>> {
+    fn users(&mut self, value: &Value<'_>) -> Option<Vec<Arc<Group>>> {
         let values = list(Some(value), "users", &mut self.faults);
         if value.get_ref().is_array() && values.is_empty() {
             self.faults.add(value.span().start, "'users' is empty; name at least one person, or \"nobody\"");
@@ -298,7 +229,7 @@ impl<'t> Reader<'t> {
     }
 
     /// One person, several together, or `nobody`.
-    fn group(&mut self, value: &'t Value<'t>) -> Option<Group> {
+    fn group(&mut self, value: &Value<'_>) -> Option<Group> {
         if let Some(name) = value.get_ref().as_str() {
             return if name == NOBODY {
                 Some(Group::new())
@@ -323,26 +254,14 @@ impl<'t> Reader<'t> {
             self.faults.add(offset, "\"nobody\" stands alone, in the place of a person");
             return None;
         }
-        if let Some(email) = self.people.get(name) {
-            let name = names(&self.people).get(email).map_or(name, |name| *name).to_owned();
-            return Some(Member { email: email.clone(), name });
-        }
-        if is_address(name) {
-            let email = Email::new(name);
-            let name = names(&self.people).get(&email).map_or(email.as_str(), |name| *name).to_owned();
+        let email = self.people.get(name).cloned().or_else(|| is_address(name).then(|| Email::new(name)));
+        if let Some(email) = email {
+            let name = self.names.get(&email).map_or(email.as_str(), String::as_str).to_owned();
             return Some(Member { email, name });
         }
-        let near = near(name, self.people.keys().map(String::as_str));
+        let near = hint(name, self.people.keys().map(String::as_str));
         let hint = if near.is_empty() { "; add the name to [people], or write an e-mail address" } else { &near };
         self.faults.add(offset, format!("unknown person '{name}'{hint}"));
         None
     }
-}
-
-/// Whether it looks like one address, and like nothing that a search could take for a pattern.
-fn is_address(text: &str) -> bool {
-    let plain = |part: &str| {
-        !part.is_empty() && !part.contains(|sign: char| sign.is_whitespace() || "@*\"'<>,;".contains(sign))
-    };
-    text.split_once('@').is_some_and(|(local, domain)| plain(local.replace('\'', "").as_str()) && plain(domain))
 }

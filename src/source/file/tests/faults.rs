@@ -79,7 +79,19 @@ fn what_is_no_toml_is_told_with_its_line() {
 
 #[test]
 fn numbers_of_units_are_positive_and_plausible() {
-    for every in ["0 weeks", "-1 week", "1.5 days", "week", "1week", "99999999999 days", "1 fortnight"] {
+    for every in [
+        "0 weeks",
+        "-1 week",
+        "1.5 days",
+        "week",
+        "1week",
+        "65536 hours",
+        "99999999999999999999 days",
+        "1 minute",
+        "1 fortnight",
+        "1 hours days",
+        "",
+    ] {
         let text = format!(
             "[schedules.one]\ntimezone='UTC'\n[[schedules.one.layers]]\nstart='2026-01-05 09:00'\nusers=['a@b.c']\nevery='{every}'"
         );

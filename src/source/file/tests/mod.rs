@@ -1,11 +1,14 @@
 //! What a rota file promises, rule by rule, and its properties against an evaluator that goes minute by minute.
 
+mod abuse;
 mod faults;
+mod list;
 mod properties;
 mod rules;
 
 use super::expand::Expansion;
 use super::rota;
+use super::schedule::Schedule;
 use crate::domain::Period;
 use crate::zone::Zone;
 
@@ -21,7 +24,7 @@ fn period(zone: &Zone, from: &str, to: &str) -> Period {
     Period::new(at(from), at(to)).expect("not empty")
 }
 
-fn schedule(zone: &str, text: &str) -> rota::Schedule {
+fn schedule(zone: &str, text: &str) -> Schedule {
     let text = format!("{PEOPLE}[schedules.it]\ntimezone = '{zone}'\n{text}");
     let mut schedules = rota::parse(&text, None).unwrap_or_else(|faults| panic!("{faults:#?}\n{text}"));
     schedules.remove("it").expect("it is there")
@@ -29,7 +32,7 @@ fn schedule(zone: &str, text: &str) -> rota::Schedule {
 
 fn expand(zone: &str, text: &str, from: &str, to: &str) -> Expansion {
     let schedule = schedule(zone, text);
-    schedule.rotation.expand(period(&schedule.rotation.zone, from, to))
+    schedule.rotation.expand(period(&schedule.rotation.zone, from, to)).expect("little work")
 }
 
 /// The shifts as `ada 01-05 09:00 to 01-12 09:00`, on the schedule's wall clock.

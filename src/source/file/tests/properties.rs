@@ -78,6 +78,10 @@ fn rota(places: &'static [&'static str]) -> impl Strategy<Value = Rota> {
     })
 }
 
+fn expand(rota: &Rota, window: Period) -> Expansion {
+    rota.rotation.expand(window).expect("little work")
+}
+
 /// A window around the changes of the clock in spring and autumn, and around the overrides.
 fn window(days: std::ops::Range<i64>) -> impl Strategy<Value = Period> {
     (prop_oneof![380..460i64, 640..680i64], 0..24i64, days).prop_map(|(day, hour, length)| {
@@ -140,10 +144,14 @@ proptest! {
 
     #[test]
     fn says_what_the_rules_say(rota in rota(&PLACES), window in window(1..4)) {
-        let found = rota.rotation.expand(window);
-        // A prime number of minutes, so that every minute of the hour is met.
-        for step in (0..window.length().num_minutes()).step_by(7) {
-            let instant = window.start() + TimeDelta::minutes(step);
+        let found = expand(&rota, window);
+        let spans = found.duties.iter().flat_map(|duty| [Some(duty.start), duty.end]).flatten();
+        let spans = spans.chain(found.uncovered.iter().flat_map(|gap| [gap.start(), gap.end()]));
+        // Every minute around each change that was found; and in steps as short as the shortest span that these rotas
+        // have, for changes that were not.
+        let around = spans.flat_map(|at| (-3..=3).map(move |ahead| at + TimeDelta::minutes(ahead)));
+        let through = (0..window.length().num_minutes()).step_by(15).map(|minute| window.start() + TimeDelta::minutes(minute));
+        for instant in around.chain(through).filter(|instant| window.contains(*instant)) {
             let expected = naive(&rota, instant);
             prop_assert_eq!(on_call(&found.duties, instant), expected.clone(), "{}", instant);
             let uncovered = found.uncovered.iter().any(|gap| gap.contains(instant));
@@ -153,7 +161,7 @@ proptest! {
 
     #[test]
     fn starts_and_ends_are_true(rota in rota(&PLACES), window in window(1..20)) {
-        for Duty { start, end, member } in rota.rotation.expand(window).duties {
+        for Duty { start, end, member } in expand(&rota, window).duties {
             prop_assert!(Period::new(start, end.unwrap_or(DateTime::<Utc>::MAX_UTC)).is_some_and(|duty| duty.overlaps(&window)));
             prop_assert!(naive(&rota, start).contains(&member.name));
             prop_assert!(!naive(&rota, start - TimeDelta::seconds(1)).contains(&member.name));
@@ -166,7 +174,7 @@ proptest! {
 
     #[test]
     fn one_at_a_time_never_overlaps(rota in rota(&PLACES[..4]), window in window(1..60)) {
-        let duties = rota.rotation.expand(window).duties;
+        let duties = expand(&rota, window).duties;
         for pair in duties.windows(2) {
             prop_assert!(pair[0].end.is_some_and(|end| end <= pair[1].start), "{pair:?}");
         }
@@ -176,9 +184,9 @@ proptest! {
     fn asking_in_parts_is_asking_once(rota in rota(&PLACES), window in window(2..60), part in 1..99i32) {
         let middle = window.start() + window.length() * part / 100;
         let parts = [Period::new(window.start(), middle), Period::new(middle, window.end())];
-        let expanded = parts.map(|part| rota.rotation.expand(part.expect("not empty")));
+        let expanded = parts.map(|part| expand(&rota, part.expect("not empty")));
         let in_parts: BTreeSet<Duty> = expanded.iter().flat_map(|part| part.duties.iter().cloned()).collect();
-        let at_once: BTreeSet<Duty> = rota.rotation.expand(window).duties.into_iter().collect();
+        let at_once: BTreeSet<Duty> = expand(&rota, window).duties.into_iter().collect();
         prop_assert_eq!(in_parts, at_once);
     }
 }
