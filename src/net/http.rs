@@ -18,7 +18,7 @@ use reqwest::{Request, Response, Url};
 use secrecy::SecretString;
 use serde::de::DeserializeOwned;
 
-use super::{Context, Failure, Wait, retry, tls};
+use super::{Context, Failure, USER_AGENT, Wait, retry, tls};
 pub use fault::{Error, start};
 
 /// Bytes of one answer, unpacked. A page of 100 full entries is about 120 kB with the vendors here; 32 calls at a time
@@ -27,9 +27,6 @@ const MAX_BODY: usize = 8 * 1024 * 1024;
 
 /// Bytes kept of the body of an error: more than any vendor's JSON error, less than their HTML pages.
 const MAX_ERROR_BODY: usize = 16 * 1024;
-
-/// One attempt at one request, where the config says nothing: as long as vendors' own clients commonly wait.
-pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where to and how.
 pub struct Settings<'a> {
@@ -71,7 +68,7 @@ impl Client {
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
-            .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+            .user_agent(USER_AGENT)
             .default_headers(settings.headers)
             .redirect(reqwest::redirect::Policy::none())
             // Ours counts its attempts and keeps to the deadline; theirs does neither.

@@ -6,6 +6,7 @@ mod retry;
 pub mod tls;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -20,6 +21,12 @@ pub use retry::{Failure, Wait, retry};
 /// Calls to one host at a time. Enough to hide a latency of 50 ms behind a thousand calls, and well under the hundred
 /// streams that HTTP/2 servers commonly allow on one connection.
 pub const CONCURRENCY: usize = 32;
+
+/// One attempt at one request, where the config says nothing: as long as vendors' own clients commonly wait.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// As what this program makes itself known to servers.
+pub const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// What one adapter's calls share: the run's clock and deadline, the count of requests, the manners towards the host.
 ///
@@ -106,4 +113,10 @@ impl Context {
         let mut not_before = self.not_before.lock().await;
         *not_before = Some(not_before.map_or(until, |old| old.max(until)));
     }
+}
+
+/// Whether `host`, as URLs spell it, is this machine for certain: only there may a key travel in the clear.
+fn is_loopback(host: &str) -> bool {
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    host == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }

@@ -1,6 +1,5 @@
 //! Where the server is, and the way there: TLS, or a proxy and TLS, or nothing at all on this machine.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use hyper_util::client::legacy::connect::proxy::Tunnel;
 use hyper_util::client::proxy::matcher::Matcher;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::net::tls;
+use crate::net::{USER_AGENT, is_loopback, tls};
 
 /// Time for TCP to connect. A server that is there answers within a second, the other side of the world included; the
 /// rest is for a lost packet or two.
@@ -31,7 +30,7 @@ pub struct Line {
 pub fn dial(address: &str, ca_file: Option<&Path>, proxies: &Matcher) -> Result<Line> {
     let uri = parse(address)?;
     let endpoint = Endpoint::from(uri.clone())
-        .user_agent(concat!("oncall-sync/", env!("CARGO_PKG_VERSION")))
+        .user_agent(USER_AGENT)
         .context("the name and version of this program are valid in a header")?;
     let authority = uri.authority().map_or(address, |authority| authority.as_str());
     if uri.scheme_str() == Some("http") {
@@ -39,7 +38,7 @@ pub fn dial(address: &str, ca_file: Option<&Path>, proxies: &Matcher) -> Result<
         return Ok(Line { channel, shown: authority.to_owned() });
     }
     let secure = HttpsConnectorBuilder::new().with_tls_config(tls::config(ca_file)?).https_only().enable_http2();
-    let proxy = if is_loopback(&uri) { None } else { proxies.intercept(&uri) };
+    let proxy = if is_loopback(uri.host().unwrap_or_default()) { None } else { proxies.intercept(&uri) };
     let Some(proxy) = proxy else {
         let channel = endpoint.connect_with_connector_lazy(secure.wrap_connector(tcp()));
         return Ok(Line { channel, shown: authority.to_owned() });
@@ -79,7 +78,7 @@ fn parse(address: &str) -> Result<Uri> {
     let scheme = uri.scheme_str().unwrap_or_default();
     let port = match scheme {
         "https" => 443,
-        "http" if is_loopback(&uri) => 80,
+        "http" if is_loopback(uri.host().unwrap_or_default()) => 80,
         "http" => bail!("'{address}' is without TLS, which is allowed only to this machine; write it as HOST:PORT"),
         _ => bail!(wrong()),
     };
@@ -88,11 +87,6 @@ fn parse(address: &str) -> Result<Uri> {
     }
     ensure!(uri.authority().is_some_and(|authority| authority.as_str() == host), wrong());
     format!("{scheme}://{host}:{port}").parse().with_context(wrong)
-}
-
-fn is_loopback(uri: &Uri) -> bool {
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]

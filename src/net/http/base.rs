@@ -3,6 +3,8 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use reqwest::Url;
 
+use crate::net::is_loopback;
+
 /// The address, if a key may be sent there.
 pub fn parse(text: &str) -> Result<Url> {
     // The text itself stays out of the errors: it could hold a password.
@@ -13,19 +15,13 @@ pub fn parse(text: &str) -> Result<Url> {
     );
     match url.scheme() {
         "https" => {}
-        "http" if loopback(&url) => {}
+        "http" if is_loopback(url.host_str().unwrap_or_default()) => {}
         "http" => {
             bail!("`base_url` {url} would send the key in the clear: use https:// (http:// is for this machine alone)")
         }
         other => bail!("`base_url` {url}: {other}:// is not spoken here; use https://"),
     }
     Ok(url)
-}
-
-fn loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || address.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// The host, and its port where that is not the usual one.

@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::net::Clock;
+use crate::net::TIMEOUT;
 
 /// A server that gives each connection the next of `answers`, and the last one for ever; it closes after each.
 async fn server(answers: &[&str]) -> String {

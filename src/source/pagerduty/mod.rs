@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::domain::{Coverage, Email, OnCall, Period, Person, Reading, Schedule, Shift};
-use crate::net::{Context, http};
+use crate::net::{self, Context};
 use crate::secret::SecretRef;
 use crate::span::Span;
 use api::{Api, Oncall, User};
@@ -64,7 +64,7 @@ impl PagerDuty {
     pub async fn connect(config: &Config, context: Context) -> Result<Self> {
         let key = config.api_key.read().await.context("PagerDuty's `api_key`")?;
         let base_url = config.base_url.as_deref().unwrap_or(api::BASE_URL);
-        let timeout = config.timeout.map_or(http::TIMEOUT, |span| span.0);
+        let timeout = config.timeout.map_or(net::TIMEOUT, |span| span.0);
         let api = Api::new(key, base_url, config.ca_file.as_deref(), timeout, context.clone()).context("PagerDuty")?;
         Ok(Self { api, context })
     }

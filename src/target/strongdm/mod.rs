@@ -15,7 +15,6 @@ mod wire;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use async_trait::async_trait;
@@ -30,7 +29,7 @@ use self::wire::{AccountAttachment, AccountGrant};
 use crate::domain::{
     Access, Account, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure,
 };
-use crate::net::Context;
+use crate::net::{self, Context};
 use crate::secret::SecretRef;
 use crate::span::Span;
 
@@ -42,9 +41,6 @@ const ROLE_ID: &str = "r-";
 
 /// The default of the vendor's SDKs since 2025-03-31; it was `api.strongdm.com:443` before.
 const HOST: &str = "app.strongdm.com:443";
-
-/// For one attempt at one request: many times what an answer takes, and short enough for five attempts in a run.
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// strongDM, by its API.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -95,7 +91,7 @@ impl StrongDm {
         let access = config.access_key.read().await.context("the access key of strongDM")?;
         let secret = config.secret_key.read().await.context("the secret key of strongDM")?;
         let host = config.host.as_deref().unwrap_or(HOST);
-        let timeout = config.timeout.map_or(TIMEOUT, |span| span.0);
+        let timeout = config.timeout.map_or(net::TIMEOUT, |span| span.0);
         let api = Api::new(host, config.ca_file.as_deref(), timeout, Keys::new(&access, &secret)?, context)?;
         Ok(Self { api, seen: Mutex::default() })
     }

@@ -9,6 +9,8 @@ use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use sha2::{Digest as _, Sha256};
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 
+use crate::net::USER_AGENT;
+
 /// The version that the vendor's SDKs have sent since 14.2.0 (2025-04-15).
 const API_VERSION: &str = "2025-04-14";
 
@@ -46,8 +48,7 @@ impl Keys {
         metadata.insert("x-sdm-authentication", self.access.clone());
         metadata.insert("x-sdm-signature", signature.parse().expect("base64 is ASCII"));
         metadata.insert("x-sdm-api-version", MetadataValue::from_static(API_VERSION));
-        let agent = concat!("oncall-sync/", env!("CARGO_PKG_VERSION"));
-        metadata.insert("x-sdm-user-agent", MetadataValue::from_static(agent));
+        metadata.insert("x-sdm-user-agent", MetadataValue::from_static(USER_AGENT));
         metadata
     }
 
