@@ -62,4 +62,6 @@ pub mod starter;
 pub mod stop;
 pub mod survey;
 pub mod target;
+#[cfg(test)]
+mod testing;
 pub mod zone;

@@ -62,9 +62,13 @@ impl Selection {
         Ok(Self { rules, asked, partial })
     }
 
-    /// How far before now shifts matter: those that are over may still be padded.
+    /// How far before now shifts matter: those that are over may still be padded, and a length of access that is capped or
+    /// fixed counts from the first of the pieces that a source cuts somebody's time into.
     pub fn back(&self) -> TimeDelta {
-        let back = |rule: &Rule| rule.late.max(rule.duration.unwrap_or_default());
+        let back = |rule: &Rule| {
+            let counted = [rule.duration, rule.max_duration].into_iter().flatten().max();
+            rule.late.max(counted.unwrap_or_default())
+        };
         self.rules.iter().map(back).max().unwrap_or_default()
     }
 
@@ -92,4 +96,41 @@ fn domain(rule: &RuleConfig) -> Rule {
 /// A span of the config as chrono has it; spans are bounded where they are parsed, far below chrono's end.
 pub fn delta(span: Span) -> TimeDelta {
     TimeDelta::from_std(span.0).unwrap_or(TimeDelta::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(change: impl FnOnce(&mut Rule)) -> Rule {
+        let mut rule = Rule {
+            name: "rule".into(),
+            source: "source".into(),
+            on_call: BTreeSet::new(),
+            levels: None,
+            early: TimeDelta::zero(),
+            late: TimeDelta::zero(),
+            max_duration: None,
+            duration: None,
+            grant: BTreeMap::new(),
+        };
+        change(&mut rule);
+        rule
+    }
+
+    fn back(change: impl FnOnce(&mut Rule)) -> TimeDelta {
+        Selection { rules: vec![rule(change)], asked: BTreeMap::new(), partial: false }.back()
+    }
+
+    /// A cap counts from the start of the first of the pieces of somebody's time. Were that piece out of sight as soon as
+    /// it is over, the next one would begin the cap anew.
+    #[test]
+    fn looks_back_as_far_as_a_shift_that_is_over_still_counts() {
+        let hours = TimeDelta::hours;
+        assert_eq!(back(|_| {}), hours(0));
+        assert_eq!(back(|rule| rule.late = hours(1)), hours(1));
+        assert_eq!(back(|rule| rule.duration = Some(hours(8))), hours(8));
+        assert_eq!(back(|rule| rule.max_duration = Some(hours(3))), hours(3));
+        assert_eq!(back(|rule| (rule.late, rule.max_duration) = (hours(4), Some(hours(3)))), hours(4));
+    }
 }

@@ -120,10 +120,11 @@ struct Collector<'a> {
     entitlements: BTreeMap<&'a str, BTreeSet<&'a Entitlement>>,
     /// Rules with a spelling that stands for nothing.
     broken: BTreeSet<&'a str>,
-    /// People without an e-mail, by source and id.
-    unnamed: BTreeSet<(&'a str, &'a str)>,
-    /// People without one usable account.
-    unserved: BTreeSet<&'a Email>,
+    /// People on call without an e-mail or without one usable account, by source and id: what they hold was perhaps given
+    /// under another e-mail.
+    unserved: BTreeSet<(&'a str, &'a str)>,
+    /// The e-mails that lead to no usable account.
+    unmatched: BTreeSet<&'a Email>,
 }
 
 impl<'a> Collector<'a> {
@@ -146,8 +147,8 @@ impl<'a> Collector<'a> {
             notes: BTreeSet::new(),
             entitlements: BTreeMap::new(),
             broken: BTreeSet::new(),
-            unnamed: BTreeSet::new(),
             unserved: BTreeSet::new(),
+            unmatched: BTreeSet::new(),
         }
     }
 
@@ -178,13 +179,14 @@ impl<'a> Collector<'a> {
         let known = self.known;
         let Some(span) = rule.span(duty.start, duty.end, known.now, known.window) else { return };
         let Some(email) = known.email(duty.shift()) else {
-            self.unnamed.insert((&rule.source, &duty.shift().person.id));
+            self.unserved.insert((&rule.source, &duty.shift().person.id));
             let (person, schedule) = (duty.shift().person.clone(), duty.shift().schedule.clone());
             self.notes.insert(Note::NoEmail { person, schedule });
             return;
         };
         let Some(account) = self.account(email, &duty.shift().person.name) else {
-            self.unserved.insert(email);
+            self.unserved.insert((&rule.source, &duty.shift().person.id));
+            self.unmatched.insert(email);
             return;
         };
         let reasons: Reasons = duty.shifts.iter().map(|shift| Reason::new(&rule.name, &rule.source, shift)).collect();
@@ -247,8 +249,8 @@ impl<'a> Collector<'a> {
     fn standing(&mut self, owned: &'a [Owned]) {
         for owned in owned {
             let Some(period) = owned.grant.period.from(self.known.now) else { continue };
-            let unserved = self.unserved.contains(&owned.grant.email);
-            let reasons = owned.reasons.iter().filter(|reason| unserved || self.stands(owned, reason));
+            let unmatched = self.unmatched.contains(&owned.grant.email);
+            let reasons = owned.reasons.iter().filter(|reason| unmatched || self.stands(owned, reason));
             let reasons: Reasons = reasons.cloned().collect();
             if !reasons.is_empty() {
                 self.keep(owned, Due { period, open: false }, reasons, true);
@@ -258,7 +260,7 @@ impl<'a> Collector<'a> {
 
     fn stands(&self, owned: &Owned, reason: &Reason) -> bool {
         self.unread(reason)
-            || self.unnamed.contains(&(&*reason.source, &*reason.person))
+            || self.unserved.contains(&(&*reason.source, &*reason.person))
             || (self.broken.contains(&*reason.rule) && !self.gives(&reason.rule, owned))
     }
 

@@ -6,13 +6,23 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// An e-mail address, in lower case: addresses match without regard to case.
+///
+/// Letters beyond ASCII that fold to one of ASCII, as the Kelvin sign does to `k`, stay: a look-alike is somebody else.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String")]
 pub struct Email(String);
 
 impl Email {
     pub fn new(address: &str) -> Self {
-        Self(address.trim().to_lowercase())
+        let fold = |letter: char| {
+            let folded = letter.to_lowercase();
+            if !letter.is_ascii() && folded.clone().any(|letter| letter.is_ascii()) {
+                letter.to_string()
+            } else {
+                folded.collect()
+            }
+        };
+        Self(address.trim().chars().map(fold).collect())
     }
 
     pub fn as_str(&self) -> &str {
@@ -103,6 +113,23 @@ mod tests {
     #[test]
     fn emails_match_without_regard_to_case() {
         assert_eq!(Email::new(" Alice@Example.COM "), Email::new("alice@example.com"));
+        assert_eq!(Email::new("ÉRIC@example.com"), Email::new("éric@example.com"));
         assert_eq!(serde_json::from_str::<Email>("\"BOB@example.com\"").expect("a string").as_str(), "bob@example.com");
+    }
+
+    #[test]
+    fn a_letter_that_only_looks_like_another_is_another() {
+        for (one, other) in [
+            ("\u{212a}ate@example.com", "kate@example.com"),
+            ("\u{130}da@example.com", "ida@example.com"),
+            ("\u{430}da@example.com", "ada@example.com"),
+            ("stra\u{df}e@example.com", "strasse@example.com"),
+            ("ada@example\u{200b}.com", "ada@example.com"),
+            ("ada@example.com.", "ada@example.com"),
+            ("*@example.com", "ada@example.com"),
+        ] {
+            assert_ne!(Email::new(one), Email::new(other), "{one}");
+            assert_eq!(Email::new(one), Email::new(Email::new(one).as_str()), "{one} stays what it is");
+        }
     }
 }

@@ -88,6 +88,39 @@ fn a_schedule_whose_last_shift_is_over_has_nobody() {
     }
 }
 
+/// What is desired at minute 10 for somebody on call from 0 to 100, who holds `owned`, where the target has `accounts`.
+fn desired(email: Option<&str>, accounts: Vec<Account>, owned: &[Owned]) -> Desired {
+    let mut shift = shift(0, 100);
+    shift.person.email = email.map(Email::new);
+    let reading =
+        Reading { schedule: shift.schedule.clone(), coverage: Coverage::Window, shifts: vec![shift], remarks: vec![] };
+    let readings = Readings::from([(("source".into(), OnCall::Schedule("S".into())), Ok(reading))]);
+    let rules = [Rule { grant: BTreeMap::from([("t".into(), BTreeSet::from(["e".into()]))]), ..rule(None) }];
+    let window = Period::new(at(10), at(1000)).expect("not empty");
+    let aliases = BTreeMap::new();
+    let known =
+        Known { now: at(10), window, rules: &rules, readings: &readings, aliases: &aliases, other_rules_stand: false };
+    let entitlements = BTreeMap::from([("e".into(), Ok(BTreeSet::from([access().entitlement])))]);
+    known.desired("t", &Current { accounts, entitlements, grants: vec![] }, owned)
+}
+
+#[test]
+fn somebody_on_call_whose_new_email_has_no_account_keeps_what_the_old_one_got() {
+    let reason = Reason::new("rule", "source", &shift(0, 100));
+    let owned = [Owned { entry: 1, id: Some("g".into()), grant: grant(0, 100), reasons: vec![reason].into() }];
+    let account = |email: &str, suspended| Account { id: "b".into(), email: Email::new(email), suspended };
+    let new = "married@example.com";
+    for (email, accounts) in
+        [(Some(new), vec![]), (Some(new), vec![account(new, true)]), (Some("p@example.com"), vec![]), (None, vec![])]
+    {
+        let desired = desired(email, accounts, &owned);
+        assert!(matches!(&desired.grants[..], [kept] if kept.stands && kept.grant == grant(10, 100)), "{desired:?}");
+        assert!(desired.notes.iter().any(Note::is_failure), "{desired:?}");
+    }
+    let moved = desired(Some(new), vec![account(new, false)], &owned);
+    assert!(matches!(&moved.grants[..], [one] if one.grant.access.account == AccountId::from("b")), "{moved:?}");
+}
+
 #[test]
 fn the_first_and_last_instants_do_not_panic() {
     for tenure in [Tenure::Scheduled, Tenure::Expiring, Tenure::Standing] {

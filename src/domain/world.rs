@@ -78,27 +78,27 @@ pub fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
+/// What is drawn for a rule: early, late, cap, duration, level.
+type Drawn = (i64, i64, Option<i64>, Option<i64>, Option<u32>);
+
 pub fn rules() -> impl Strategy<Value = Vec<Rule>> {
     let rule =
         (0..40i64, 0..40i64, prop::option::of(60..900i64), prop::option::of(30..400i64), prop::option::of(1..3u32));
     prop::array::uniform2(rule).prop_map(|drawn| {
-        let rule =
-            |(at, (early, late, cap, duration, level)): (usize, (i64, i64, Option<i64>, Option<i64>, Option<u32>))| {
-                Rule {
-                    name: format!("rule {at}"),
-                    source: format!("source {at}"),
-                    on_call: BTreeSet::from([asked(at)]),
-                    levels: level.map(|level| BTreeSet::from([level])),
-                    early: TimeDelta::minutes(early),
-                    late: TimeDelta::minutes(if duration.is_some() { 0 } else { late }),
-                    max_duration: cap.filter(|_| at == 1).map(TimeDelta::minutes),
-                    duration: duration.filter(|_| at == 1).map(TimeDelta::minutes),
-                    grant: BTreeMap::from([(
-                        TARGET.into(),
-                        (0..=at.min(ENTITLEMENTS - 1)).map(|at| format!("e{at}")).collect(),
-                    )]),
-                }
-            };
+        let rule = |(at, (early, late, cap, duration, level)): (usize, Drawn)| Rule {
+            name: format!("rule {at}"),
+            source: format!("source {at}"),
+            on_call: BTreeSet::from([asked(at)]),
+            levels: level.map(|level| BTreeSet::from([level])),
+            early: TimeDelta::minutes(early),
+            late: TimeDelta::minutes(if duration.is_some() { 0 } else { late }),
+            max_duration: cap.filter(|_| at == 1).map(TimeDelta::minutes),
+            duration: duration.filter(|_| at == 1).map(TimeDelta::minutes),
+            grant: BTreeMap::from([(
+                TARGET.into(),
+                (0..=at.min(ENTITLEMENTS - 1)).map(|at| format!("e{at}")).collect(),
+            )]),
+        };
         drawn.into_iter().enumerate().map(rule).collect()
     })
 }
@@ -212,6 +212,10 @@ impl World {
             Event::Stranger { person, entitlement, minutes: length } => {
                 let access = access(person, entitlement);
                 let free = self.tenure == Tenure::Scheduled || !self.grants.iter().any(|held| held.access == access);
+                // A target that keeps no dates cannot tell a stranger's grant from one of ours that a killed run may have
+                // made. It is taken for ours: the other way, what we gave could stay for ever.
+                let open = self.owned.iter().any(|owned| owned.id.is_none() && owned.grant.access == access);
+                let free = free && (self.tenure == Tenure::Scheduled || !open);
                 if free {
                     let until =
                         length.filter(|_| self.tenure != Tenure::Standing).map(|length| self.now + minutes(length));

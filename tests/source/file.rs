@@ -159,3 +159,65 @@ async fn a_flood_of_faults_or_remarks_is_cut_and_says_so() {
     assert!(remarks.len() < 25, "{remarks:?}");
     assert!(remarks.iter().any(|remark| remark.contains("more lines of schedule 'a'")), "{remarks:?}");
 }
+
+/// A copy of the quickstart in a folder of its own.
+struct Quickstart(tempfile::TempDir);
+
+impl Quickstart {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("examples")).expect("created");
+        for name in ["quickstart.toml", "rota.toml"] {
+            let copy = folder.path().join("examples").join(name);
+            std::fs::copy(example().with_file_name(name), copy).expect("copied");
+        }
+        Self(folder)
+    }
+
+    fn add_to_rota(&self, text: &str) {
+        let path = self.0.path().join("examples/rota.toml");
+        let rota = std::fs::read_to_string(&path).expect("text");
+        std::fs::write(&path, rota + text).expect("written");
+    }
+
+    /// The changes that the built binary reports, as `action account entitlement from until`.
+    fn changes(&self, more: &[&str]) -> Vec<String> {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_oncall-sync"))
+            .args(["--output", "json", "--now", "2026-03-02T08:00:00Z", "--config"])
+            .arg(self.0.path().join("examples/quickstart.toml"))
+            .args(more)
+            .output()
+            .expect("the binary runs");
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let changes = report["targets"]["policy"]["changes"].as_array().expect("a list");
+        let keys = ["action", "account", "entitlement", "from", "until"];
+        let told =
+            |change: &serde_json::Value| keys.map(|key| change[key].as_str().unwrap_or("-").to_owned()).join(" ");
+        changes.iter().map(told).collect()
+    }
+}
+
+#[test]
+fn an_override_added_to_the_quickstart_shows_in_its_plan() {
+    let quickstart = Quickstart::new();
+    assert!(!quickstart.changes(&[]).is_empty(), "the first run gives");
+    assert_eq!(quickstart.changes(&[]), [""; 0], "the second has nothing to do");
+    quickstart.add_to_rota(
+        "\n[[schedules.database-primary.overrides]]\nfrom = '2026-03-04 09:00'\nto = '2026-03-05 09:00'\nuser = 'bob'\n",
+    );
+    let changes = quickstart.changes(&["--dry-run"]);
+    let swap = "create bob@example.com prod-postgres 2026-03-04T07:45:00Z 2026-03-05T08:30:00Z";
+    assert!(changes.iter().any(|change| change == swap), "{changes:#?}");
+    assert!(changes.iter().any(|change| change.contains("carol@example.com prod-postgres")), "{changes:#?}");
+    assert!(!changes.iter().any(|change| change.contains("prod-kubernetes")), "{changes:#?}");
+}
+
+#[test]
+fn a_longer_window_shows_more_of_the_quickstart() {
+    let quickstart = Quickstart::new();
+    let week = quickstart.changes(&["--dry-run", "--window", "7d"]);
+    let fortnight = quickstart.changes(&["--dry-run", "--window", "14d"]);
+    assert!(fortnight.len() > week.len(), "{week:#?}\n{fortnight:#?}");
+    assert!(week.iter().all(|change| fortnight.contains(change)), "{week:#?}\n{fortnight:#?}");
+}

@@ -117,7 +117,8 @@ impl Reader<'_> {
         }
         if row.len() != columns.width {
             let (found, needed) = (row.len(), columns.width);
-            let fault = format!("{found} fields, where the header has {needed}; quote a field that holds a comma");
+            let fault =
+                format!("the header has {needed} fields and this row {found}; quote a field that holds a comma");
             return self.faults.add_to_line(line, fault);
         }
         let field = |name: &str| columns.places.get(name).and_then(|place| row.get(*place)).unwrap_or_default();

@@ -79,7 +79,8 @@ impl Reader {
                 schedules.insert(name.to_owned(), schedule);
             }
         }
-        if root.get("schedules").is_none() {
+        let named = root.get("schedules").map(|value| value.get_ref());
+        if named.is_none_or(|value| value.as_table().is_some_and(|table| table.is_empty())) {
             self.faults.add(0, "there is no schedule; a rota file needs a table [schedules.NAME]");
         }
         schedules

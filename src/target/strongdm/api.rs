@@ -179,8 +179,11 @@ impl Api {
             let request = ListRequest { meta, filter: filter.to_owned() };
             let page: P = match self.client.call(method, &request).await {
                 Ok(page) => page,
-                // Some services say this of a filter that matches nothing, for instance the id of a role long gone.
-                Err(error) if !filter.is_empty() && code(&error) == Some(Code::NotFound) => P::default(),
+                // Some services say this of a filter that matches nothing, for instance the id of a role long gone. Of a later
+                // page it would cut the list short.
+                Err(error) if !filter.is_empty() && cursor.is_empty() && code(&error) == Some(Code::NotFound) => {
+                    P::default()
+                }
                 // Perhaps more than it gives at once; then as many as it likes.
                 Err(error) if limit != 0 && code(&error) == Some(Code::InvalidArgument) => {
                     limit = 0;

@@ -38,6 +38,8 @@ struct State {
     strict: bool,
     /// What every request answers.
     refusal: Option<Status>,
+    /// What every page of grants but the first answers.
+    later: Option<Status>,
 }
 
 type Shared = Arc<Mutex<State>>;
@@ -64,6 +66,10 @@ impl State {
     }
 
     fn list_grants(&mut self, request: &ListRequest) -> Result<AccountGrantPage, Status> {
+        let first = request.meta.as_ref().is_none_or(|meta| meta.cursor.is_empty());
+        if let Some(status) = self.later.clone().filter(|_| !first) {
+            return Err(status);
+        }
         let of = |grant: &&AccountGrant| {
             matches(&request.filter, &[("accountid", &grant.account_id), ("resourceid", &grant.resource_id)])
         };
@@ -237,6 +243,19 @@ async fn pages_that_go_round_in_circles_are_an_error() {
     let (_, target) = start(State { users: users(3), page: 1, round: true, ..State::default() }).await;
     let error = format!("{:#}", target.read(&emails(1)).await.unwrap_err());
     assert!(error.contains("in circles"), "{error}");
+}
+
+#[tokio::test]
+async fn a_list_of_grants_that_breaks_off_is_an_error_and_never_a_shorter_list() {
+    let grants =
+        (1..=3).map(|n| AccountGrant { id: format!("ag-{n}"), ..request(&grant(200 + n)) }).collect::<Vec<_>>();
+    for later in [Status::not_found("cursor"), Status::invalid_argument("cursor"), Status::permission_denied("")] {
+        let state = State { grants: grants.clone(), page: 1, later: Some(later.clone()), ..State::default() };
+        let (_, target) = start(state).await;
+        let owned = BTreeSet::from([grant(200).access]);
+        let read = target.read(&Asked { owned, ..Asked::default() }).await;
+        assert!(read.is_err(), "{later}: {:?}", read.map(|current| current.grants));
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
+use crate::testing::kept;
+
 use super::*;
 use crate::source::file::list;
 
@@ -39,7 +41,7 @@ fn depth_is_a_fault() {
             soon(&text[..8], || rota::parse(&text, None)).expect_err("no rota");
         }
     }
-    let key = vec!["a"; 1_000_000].join(".");
+    let key = vec!["a"; 200_000].join(".");
     for text in [format!("[{key}]"), format!("[[{key}]]"), format!("{key} = 1"), format!("x = {{ {key} = 1 }}")] {
         soon(&text[..4], || rota::parse(&text, None)).expect_err("no rota");
     }
@@ -65,12 +67,9 @@ fn the_first_and_the_last_year_are_years() {
 
 #[test]
 fn a_duty_of_millions_of_turns_is_refused_and_says_why() {
-    let from_year_one = layer("0001-01-01 00:00", "1 hour", "['ada', ['ada', 'bob']]");
-    let to_year_9998 = layer("2026-01-05 09:00", "1 hour", "['ada', ['ada', 'bob']]") + "end = '9998-12-31 23:59'";
-    for text in [from_year_one, to_year_9998] {
-        let why = soon("millions", || quarter(&text)).expect_err("too much");
-        assert!(why.contains("more than 100000 turns") && why.contains("longer"), "{why}");
-    }
+    let for_ever = layer("0001-01-01 00:00", "1 hour", "['ada', ['ada', 'bob']]") + "end = '9998-12-31 23:59'";
+    let why = soon("millions", || quarter(&for_ever)).expect_err("too much");
+    assert!(why.contains("more than 100000 turns") && why.contains("longer"), "{why}");
 }
 
 #[test]
@@ -99,13 +98,9 @@ fn ten_thousand_overrides_are_worked_out() {
         let user = |number: i64| format!("user = 'p{}@example.com'\n{more}", number % 7);
         (0..10_000).map(|number| change(&day(number), &day(number + length), &user(number))).collect()
     };
-    for (what, text) in [
-        ("one after the other", staggered(1, "")),
-        ("each overlapping hundreds", staggered(1_000, "")),
-        ("all overlapping", staggered(20_000, "")),
-        ("replacing", staggered(1_000, "replaces = 'bob'")),
-        ("all replacing", staggered(20_000, "replaces = 'bob'")),
-    ] {
+    for (what, text) in
+        [("each overlapping hundreds", staggered(1_000, "")), ("all replacing", staggered(20_000, "replaces = 'bob'"))]
+    {
         let found = soon(what, || quarter(&(base.clone() + &text))).expect("duties");
         assert!(!found.duties.is_empty() && found.uncovered.is_empty(), "{what}");
     }
@@ -208,7 +203,7 @@ proptest! {
 
 proptest! {
     // Each case may take as much work as is done at all.
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(kept(8))]
 
     #[test]
     fn any_layer_and_override_is_expanded_or_refused(

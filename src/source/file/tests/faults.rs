@@ -74,7 +74,9 @@ layers = "daily"
 fn what_is_no_toml_is_told_with_its_line() {
     let found = faults("[schedules.one]\ntimezone = \"UTC\nlayers = [\n");
     assert!(found.iter().any(|fault| fault.starts_with("2: ")), "{found:?}");
-    assert!(faults("").iter().any(|fault| fault.contains("there is no schedule")));
+    for text in ["", "[schedules]"] {
+        assert!(faults(text).iter().any(|fault| fault.contains("there is no schedule")), "{text}");
+    }
 }
 
 #[test]
@@ -102,7 +104,15 @@ fn numbers_of_units_are_positive_and_plausible() {
 
 #[test]
 fn addresses_that_a_search_could_take_for_a_pattern_are_refused() {
-    for address in ["*@example.com", "a b@example.com", "@example.com", "ada@", "a@b@c", "\\\"ada\\\"@example.com"] {
+    for address in [
+        "*@example.com",
+        "a b@example.com",
+        "a\\u001b[2J@example.com",
+        "@example.com",
+        "ada@",
+        "a@b@c",
+        "\\\"ada\\\"@example.com",
+    ] {
         let text = format!(
             "[people]\nada = \"{address}\"\n[schedules.one]\ntimezone='UTC'\n[[schedules.one.overrides]]\nfrom='2026-01-05 09:00'\nto='2026-01-05 10:00'\nuser='ada'"
         );

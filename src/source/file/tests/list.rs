@@ -86,8 +86,8 @@ one,a@b.c
         "5: there is no time zone 'Europe/Berln'; did you mean 'Europe/Berlin'",
         "6: '*@b.c' is no e-mail address; a list knows neither short names nor several people",
         "6: 'schedule' is empty",
-        "7: 7 fields, where the header has 6; quote a field that holds a comma",
-        "8: 2 fields, where the header has 6; quote a field that holds a comma",
+        "7: the header has 6 fields and this row 7; quote a field that holds a comma",
+        "8: the header has 6 fields and this row 2; quote a field that holds a comma",
     ];
     let found = faults(text);
     for (found, expected) in found.iter().zip(expected) {

@@ -3,6 +3,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 
+use crate::testing::kept;
+
 use super::*;
 use crate::source::file::expand::{Duty, Layer, Override, Rotation};
 use crate::zone::{Civil, Unit, Written};
@@ -140,7 +142,7 @@ fn on_call(duties: &[Duty], instant: DateTime<Utc>) -> BTreeSet<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(kept(96))]
 
     #[test]
     fn says_what_the_rules_say(rota in rota(&PLACES), window in window(1..4)) {
