@@ -32,7 +32,7 @@ pub enum Outcome {
 }
 
 /// Everything that applying needs beside the plan.
-pub struct Hands<'a> {
+pub struct Applier<'a> {
     pub name: &'a str,
     pub target: &'a dyn Target,
     pub ledger: &'a Mutex<Box<dyn Ledger>>,
@@ -49,7 +49,7 @@ struct Call<'a> {
     entry: Option<i64>,
 }
 
-impl Hands<'_> {
+impl Applier<'_> {
     /// Carries out `plan` on a target that owns `owned`; one outcome for each change, in the plan's order.
     ///
     /// The error beside them says that the ledger cannot be written: nothing more is begun then.

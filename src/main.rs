@@ -15,7 +15,7 @@ use oncall_sync::report::{self, Style};
 use oncall_sync::run::{self, Order};
 use oncall_sync::selection::{Narrowing, Selection};
 use oncall_sync::stop::Stop;
-use oncall_sync::survey::Surroundings;
+use oncall_sync::survey::RunContext;
 use oncall_sync::zone::Zone;
 use oncall_sync::{show, starter};
 use tokio::signal::unix::{SignalKind, signal};
@@ -77,18 +77,16 @@ async fn with_config(cli: &Cli) -> Result<u8> {
     let stop = Stop::at(deadline);
     listen(&stop)?;
     let progress = Progress::new(cli.common.verbose > 0 || cli.common.quiet);
-    let around = Surroundings { config: &config, clock: Clock::new(now), deadline, stop: &stop, progress: &progress };
+    let run = RunContext { config: &config, clock: Clock::new(now), deadline, stop: &stop, progress: &progress };
     let style = Style { zone: &zone, quiet: cli.common.quiet, verbose: cli.common.verbose > 0 };
     let json = cli.common.output == Output::Json;
     match &cli.verb {
-        Some(Verb::Shifts { from }) => {
-            show::shifts(&around, &selection, from.unwrap_or(now), window, &style, json).await
-        }
-        Some(Verb::Check) => show::check(&around, &selection, now, window, &style, json).await,
+        Some(Verb::Shifts { from }) => show::shifts(&run, &selection, from.unwrap_or(now), window, &style, json).await,
+        Some(Verb::Check) => show::check(&run, &selection, now, window, &style, json).await,
         Some(Verb::Grants) => show::grants(&config, &style, json),
         _ => {
             let order = Order { now, window, dry_run: cli.sync.dry_run, force: cli.sync.force };
-            let mut report = run::sync(&around, &selection, order).await?;
+            let mut report = run::sync(&run, &selection, order).await?;
             if cli.sync.detailed_exitcode && report.exit_code == 0 && report.changes().next().is_some() {
                 report.exit_code = PENDING;
             }

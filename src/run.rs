@@ -15,13 +15,13 @@ use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 
-use crate::apply::{Hands, Outcome};
+use crate::apply::{Applier, Outcome};
 use crate::domain::{Known, Limits, Owned, Period, Plan};
 use crate::ledger::{Ledger, Sqlite};
 use crate::report::{self, Report};
 use crate::selection::{Selection, delta};
 use crate::span::Span;
-use crate::survey::{Sources, Surroundings, Surveyed};
+use crate::survey::{RunContext, Sources, Surveyed};
 
 /// What one run is to do.
 #[derive(Debug, Clone, Copy)]
@@ -45,8 +45,8 @@ struct Carried {
 ///
 /// # Errors
 /// Where the run cannot begin, or was stopped before it had begun to change anything.
-pub async fn sync(around: &Surroundings<'_>, selection: &Selection, order: Order) -> Result<Report> {
-    let ledger = open(around, order.dry_run)?;
+pub async fn sync(run: &RunContext<'_>, selection: &Selection, order: Order) -> Result<Report> {
+    let ledger = open(run, order.dry_run)?;
     let mut owned = match &ledger {
         Some(ledger) => ledger.owned()?,
         None => BTreeMap::new(),
@@ -55,31 +55,31 @@ pub async fn sync(around: &Surroundings<'_>, selection: &Selection, order: Order
     let targets: BTreeSet<String> =
         selection.rules.iter().flat_map(|rule| rule.grant.keys()).chain(owned.keys()).cloned().collect();
     let reading = async {
-        let connected = around.connect(&targets).await?;
-        let sources = around.sources(&selection.asked, window.pad(selection.back(), selection.ahead())).await?;
+        let connected = run.connect(&targets).await?;
+        let sources = run.sources(&selection.asked, window.pad(selection.back(), selection.ahead())).await?;
         let known = Known {
             now: order.now,
             window,
             rules: &selection.rules,
             readings: &sources.readings,
-            aliases: &around.config.aliases,
+            aliases: &run.config.aliases,
             other_rules_stand: selection.partial,
         };
-        let lost = lost(around, &owned);
-        let surveyed = around.targets(&known, connected, std::mem::take(&mut owned)).await;
-        let refused = if order.force { Vec::new() } else { refusals(around, &known, &surveyed) };
+        let lost = lost(run, &owned);
+        let surveyed = run.targets(&known, connected, std::mem::take(&mut owned)).await;
+        let refused = if order.force { Vec::new() } else { refusals(run, &known, &surveyed) };
         Ok::<_, anyhow::Error>((sources, surveyed, refused, lost))
     };
     let (sources, surveyed, refused, lost) = tokio::select! {
         read = reading => read?,
-        () = around.stop.asked() => bail!("told to stop while reading; nothing was changed"),
+        () = run.stop.asked() => bail!("told to stop while reading; nothing was changed"),
     };
 
     let mut report = planned(order, window, &sources, &surveyed, lost);
     report.refused = refused;
     if let (true, false, Some(ledger)) = (report.refused.is_empty(), order.dry_run, ledger) {
         let ledger = Mutex::new(Box::new(ledger) as Box<dyn Ledger>);
-        let carried = apply(around, order, &surveyed, &ledger).await;
+        let carried = apply(run, order, &surveyed, &ledger).await;
         record(&mut report, &surveyed, carried);
     }
     report.count();
@@ -88,8 +88,8 @@ pub async fn sync(around: &Surroundings<'_>, selection: &Selection, order: Order
 }
 
 /// The ledger: locked for this run where it may write, and only looked at where it may not.
-fn open(around: &Surroundings, dry_run: bool) -> Result<Option<Sqlite>> {
-    let path = &around.config.ledger;
+fn open(run: &RunContext, dry_run: bool) -> Result<Option<Sqlite>> {
+    let path = &run.config.ledger;
     if dry_run { Sqlite::open_readonly(path) } else { Sqlite::open(path).map(Some) }
 }
 
@@ -108,8 +108,8 @@ pub fn window(now: DateTime<Utc>, window: Span) -> Result<Period> {
 }
 
 /// Targets on which we own something and which the config does not describe any more.
-fn lost(around: &Surroundings, owned: &BTreeMap<String, Vec<Owned>>) -> BTreeMap<String, String> {
-    let lost = owned.iter().filter(|(name, owned)| !owned.is_empty() && !around.config.targets.contains_key(*name));
+fn lost(run: &RunContext, owned: &BTreeMap<String, Vec<Owned>>) -> BTreeMap<String, String> {
+    let lost = owned.iter().filter(|(name, owned)| !owned.is_empty() && !run.config.targets.contains_key(*name));
     let sentence = |owned: &[Owned]| {
         format!(
             "the ledger says that {} grants are ours here, and the config has no such target; describe it again so that they can be taken back",
@@ -119,10 +119,10 @@ fn lost(around: &Surroundings, owned: &BTreeMap<String, Vec<Owned>>) -> BTreeMap
     lost.map(|(name, owned)| (name.clone(), sentence(owned))).collect()
 }
 
-fn refusals(around: &Surroundings, known: &Known, surveyed: &[Surveyed]) -> Vec<String> {
+fn refusals(run: &RunContext, known: &Known, surveyed: &[Surveyed]) -> Vec<String> {
     let plans: Vec<(&[Owned], &Plan)> =
         surveyed.iter().filter_map(|one| Some((&*one.owned, &one.planned.as_ref().ok()?.1))).collect();
-    let config = around.config.limits;
+    let config = run.config.limits;
     let limits = Limits { max_changes: config.max_changes, max_revoke_percent: config.max_revoke_percent };
     limits.check(known, &plans).iter().map(ToString::to_string).collect()
 }
@@ -157,16 +157,17 @@ fn planned(
 
 /// Carries out every plan, all targets side by side.
 async fn apply(
-    around: &Surroundings<'_>,
+    run: &RunContext<'_>,
     order: Order,
     surveyed: &[Surveyed],
     ledger: &Mutex<Box<dyn Ledger>>,
 ) -> Vec<Option<Carried>> {
     let applying = surveyed.iter().map(|Surveyed { connected, owned, planned }| async move {
         let (_, plan) = planned.as_ref().ok()?;
-        let (stop, progress) = (around.stop, around.progress);
-        let hands = Hands { name: &connected.name, target: &*connected.target, ledger, stop, progress, now: order.now };
-        let (outcomes, written) = hands.apply(plan, owned).await;
+        let (stop, progress) = (run.stop, run.progress);
+        let applier =
+            Applier { name: &connected.name, target: &*connected.target, ledger, stop, progress, now: order.now };
+        let (outcomes, written) = applier.apply(plan, owned).await;
         Some(Carried { outcomes, broken: written.err() })
     });
     join_all(applying).await

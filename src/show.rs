@@ -11,11 +11,11 @@ use crate::report::{self, Owning, Roster, ShiftReport, Style};
 use crate::run;
 use crate::selection::Selection;
 use crate::span::Span;
-use crate::survey::Surroundings;
+use crate::survey::RunContext;
 
 /// `shifts`: who is on call, by every schedule that a rule follows.
 pub async fn shifts(
-    around: &Surroundings<'_>,
+    run: &RunContext<'_>,
     selection: &Selection,
     from: DateTime<Utc>,
     window: Span,
@@ -23,7 +23,7 @@ pub async fn shifts(
     json: bool,
 ) -> Result<u8> {
     let window = run::window(from, window)?;
-    let sources = around.sources(&selection.asked, window).await?;
+    let sources = run.sources(&selection.asked, window).await?;
     let (mut shifts, mut errors, mut remarks) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
     for ((source, _), reading) in &sources.readings {
         match reading {
@@ -44,7 +44,7 @@ pub async fn shifts(
 
 /// `check`: credentials and names, and whether everyone on call in the window has an account.
 pub async fn check(
-    around: &Surroundings<'_>,
+    run: &RunContext<'_>,
     selection: &Selection,
     now: DateTime<Utc>,
     window: Span,
@@ -53,18 +53,18 @@ pub async fn check(
 ) -> Result<u8> {
     let window = run::window(now, window)?;
     let names: BTreeSet<String> = selection.rules.iter().flat_map(|rule| rule.grant.keys()).cloned().collect();
-    let connected = around.connect(&names).await?;
-    let sources = around.sources(&selection.asked, window).await?;
+    let connected = run.connect(&names).await?;
+    let sources = run.sources(&selection.asked, window).await?;
     let known = Known {
         now,
         window,
         rules: &selection.rules,
         readings: &sources.readings,
-        aliases: &around.config.aliases,
+        aliases: &run.config.aliases,
         other_rules_stand: true,
     };
-    let owned = run::owned(&around.config.ledger)?;
-    let surveyed = around.targets(&known, connected, owned).await;
+    let owned = run::owned(&run.config.ledger)?;
+    let surveyed = run.targets(&known, connected, owned).await;
     let checked = report::Checked::new(&sources, &surveyed);
     if json { report::print(&report::json(&checked)) } else { report::tell(&checked.text(style)) }?;
     Ok(u8::from(!checked.ok))

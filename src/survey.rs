@@ -14,7 +14,7 @@ use crate::stop::Stop;
 use crate::target::Target;
 
 /// What every part of a run shares.
-pub struct Surroundings<'a> {
+pub struct RunContext<'a> {
     pub config: &'a Config,
     pub clock: Clock,
     pub deadline: tokio::time::Instant,
@@ -48,7 +48,7 @@ impl Connected {
     }
 }
 
-impl Surroundings<'_> {
+impl RunContext<'_> {
     /// Reads every source that is asked something. What could not be read is an error inside the answer.
     ///
     /// # Errors

@@ -151,8 +151,8 @@ async fn apply(target: &Scripted, ledger: Diary, changes: Vec<Change>, owned: &[
     let ledger: Mutex<Box<dyn Ledger>> = Mutex::new(Box::new(ledger));
     let stop = target.stop.clone().unwrap_or_else(|| Stop::at(Instant::now() + std::time::Duration::from_secs(60)));
     let progress = Progress::new(true);
-    let hands = Hands { name: "target", target, ledger: &ledger, stop: &stop, progress: &progress, now: now() };
-    let (outcomes, written) = hands.apply(&Plan { changes, notes: Vec::new() }, owned).await;
+    let applier = Applier { name: "target", target, ledger: &ledger, stop: &stop, progress: &progress, now: now() };
+    let (outcomes, written) = applier.apply(&Plan { changes, notes: Vec::new() }, owned).await;
     let diary = lines.lock().expect("no panic").clone();
     Applied { outcomes, written, diary }
 }

@@ -69,7 +69,7 @@ fn describe(Held { id, until, .. }: &Held) -> String {
 }
 
 /// The calls that a move is made of.
-pub trait Desk: Sync {
+pub trait Calls: Sync {
     fn context(&self) -> &Context;
     /// What is held already with the same dates answers its own id.
     fn create(&self, wanted: &Grant) -> impl Future<Output = Result<GrantId, Refusal>> + Send;
@@ -81,25 +81,25 @@ pub trait Desk: Sync {
 ///
 /// An error means that `old` stands as before, or says what stands instead; with [`Restored`] in its chain `old` stands
 /// again under another id.
-pub async fn amend(desk: &impl Desk, id: &GrantId, old: &Grant, to: &Grant) -> Result<GrantId> {
-    match desk.create(to).await {
+pub async fn amend(calls: &impl Calls, id: &GrantId, old: &Grant, to: &Grant) -> Result<GrantId> {
+    match calls.create(to).await {
         Ok(new) if new == *id => Ok(new),
-        Ok(new) => retire(desk, id, old, new).await,
-        Err(refusal) if refusal.is_only_by(id, to) => replace(desk, id, old, to).await,
+        Ok(new) => retire(calls, id, old, new).await,
+        Err(refusal) if refusal.is_only_by(id, to) => replace(calls, id, old, to).await,
         Err(refusal) => Err(refusal.into_error(to)),
     }
 }
 
 /// Deletes the old grant now that the new one stands; both stay only where it is not certain which would be the last.
-async fn retire(desk: &impl Desk, id: &GrantId, old: &Grant, new: GrantId) -> Result<GrantId> {
+async fn retire(calls: &impl Calls, id: &GrantId, old: &Grant, new: GrantId) -> Result<GrantId> {
     let entitlement = &old.access.entitlement;
-    let Err(error) = desk.delete(id, entitlement).await else { return Ok(new) };
+    let Err(error) = calls.delete(id, entitlement).await else { return Ok(new) };
     if may_have_happened(&error) {
         return Err(error.context(format!(
             "grant {new} has the new dates, and whether the old grant {id} is gone is not known; the next run will see"
         )));
     }
-    match desk.delete(&new, entitlement).await {
+    match calls.delete(&new, entitlement).await {
         Ok(()) => Err(error.context(format!("grant {id} could not be deleted; it stands as before"))),
         Err(second) => Err(error.context(format!(
             "grant {id} could not be deleted, nor could grant {new}, which was to replace it ({second:#}); both stand, \
@@ -109,35 +109,35 @@ async fn retire(desk: &impl Desk, id: &GrantId, old: &Grant, new: GrantId) -> Re
 }
 
 /// Deletes the old grant and makes the new one, or the old one again.
-async fn replace(desk: &impl Desk, id: &GrantId, old: &Grant, to: &Grant) -> Result<GrantId> {
+async fn replace(calls: &impl Calls, id: &GrantId, old: &Grant, to: &Grant) -> Result<GrantId> {
     ensure!(
-        desk.context().deadline().saturating_duration_since(Instant::now()) >= RESERVE,
+        calls.context().deadline().saturating_duration_since(Instant::now()) >= RESERVE,
         "grant {id} stands as before: there is too little time left in this run to replace it safely"
     );
-    if let Err(error) = desk.delete(id, &old.access.entitlement).await {
+    if let Err(error) = calls.delete(id, &old.access.entitlement).await {
         // Where it may be gone all the same, the only safe way is on.
         if !may_have_happened(&error) {
             return Err(error.context(format!("grant {id} could not be deleted; it stands as before")));
         }
     }
-    match desk.create(to).await {
+    match calls.create(to).await {
         Ok(new) => Ok(new),
-        Err(refusal) => restore(desk, id, old, to, refusal).await,
+        Err(refusal) => restore(calls, id, old, to, refusal).await,
     }
 }
 
 /// Gives back what was taken, for the rest of its time.
-async fn restore(desk: &impl Desk, id: &GrantId, old: &Grant, to: &Grant, refusal: Refusal) -> Result<GrantId> {
+async fn restore(calls: &impl Calls, id: &GrantId, old: &Grant, to: &Grant, refusal: Refusal) -> Result<GrantId> {
     if refusal.is_by(id) {
         return Err(refusal.into_error(to).context(format!("grant {id} could not be deleted; it stands as before")));
     }
     let failed = refusal.into_error(to);
     let mut last = None;
     for _ in 0..ROUNDS {
-        let Some(period) = old.period.from(desk.context().now()).map(|rest| rest.whole_seconds()) else {
+        let Some(period) = old.period.from(calls.context().now()).map(|rest| rest.whole_seconds()) else {
             return Err(failed.context(format!("grant {id}, which has ended meanwhile, could not be replaced")));
         };
-        match desk.create(&Grant { period, ..old.clone() }).await {
+        match calls.create(&Grant { period, ..old.clone() }).await {
             Ok(again) => {
                 let message = format!("{failed:#}; the old dates stand again, as grant {again} in place of {id}");
                 return Err(Error::new(Restored { id: again, message }));

@@ -22,7 +22,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tonic::Code;
 
-use self::amend::{Desk, Refusal, has_dates};
+use self::amend::{Calls, Refusal, has_dates};
 use self::api::{Api, instant, is_same, term, timestamp};
 use self::sign::Keys;
 use self::wire::{AccountAttachment, AccountGrant};
@@ -202,7 +202,7 @@ impl StrongDm {
     }
 }
 
-impl Desk for StrongDm {
+impl Calls for StrongDm {
     fn context(&self) -> &Context {
         self.api.context()
     }

@@ -1,4 +1,4 @@
-//! The moves, against a desk that keeps grants in memory and fails when told to.
+//! The moves, against calls that keep grants in memory and fail when told to.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
@@ -72,7 +72,7 @@ impl Memory {
     }
 }
 
-impl Desk for Memory {
+impl Calls for Memory {
     fn context(&self) -> &Context {
         &self.context
     }
