@@ -19,7 +19,7 @@ use crate::apply::{Applier, Outcome};
 use crate::domain::{Known, Limits, Owned, Period, Plan};
 use crate::ledger::{Ledger, Sqlite};
 use crate::report::{self, Report};
-use crate::selection::{Selection, delta};
+use crate::selection::Selection;
 use crate::span::Span;
 use crate::survey::{RunContext, Sources, Surveyed};
 
@@ -103,7 +103,7 @@ pub fn owned(ledger: &Path) -> Result<BTreeMap<String, Vec<Owned>>> {
 /// # Errors
 /// Where it is empty or reaches beyond the end of time.
 pub fn window(now: DateTime<Utc>, window: Span) -> Result<Period> {
-    let end = now.checked_add_signed(delta(window)).context("the window reaches beyond the end of time")?;
+    let end = now.checked_add_signed(window.delta()).context("the window reaches beyond the end of time")?;
     Period::new(now, end).context("the window is empty; give it some time, for instance --window 7d")
 }
 

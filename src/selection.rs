@@ -85,17 +85,12 @@ fn domain(rule: &RuleConfig) -> Rule {
         source: source.clone(),
         on_call: schedules.iter().cloned().map(OnCall::Schedule).collect(),
         levels: levels.clone(),
-        early: delta(*early),
-        late: delta(*late),
-        max_duration: max_duration.map(delta),
-        duration: duration.map(delta),
+        early: early.delta(),
+        late: late.delta(),
+        max_duration: max_duration.map(Span::delta),
+        duration: duration.map(Span::delta),
         grant: grant.iter().map(|(target, names)| (target.clone(), names.iter().cloned().collect())).collect(),
     }
-}
-
-/// A span of the config as chrono has it; spans are bounded where they are parsed, far below chrono's end.
-pub fn delta(span: Span) -> TimeDelta {
-    TimeDelta::from_std(span.0).unwrap_or(TimeDelta::MAX)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -40,6 +41,11 @@ impl Span {
 
     pub const fn is_zero(self) -> bool {
         self.0.is_zero()
+    }
+
+    /// As chrono has it. What was parsed is bounded far below chrono's end.
+    pub fn delta(self) -> TimeDelta {
+        TimeDelta::from_std(self.0).unwrap_or(TimeDelta::MAX)
     }
 }
 
