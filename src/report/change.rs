@@ -8,6 +8,7 @@ use super::Span;
 use crate::apply::Outcome;
 use crate::domain::{Change, Owned, Period, Reason};
 
+/// One step of a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
@@ -42,6 +43,7 @@ pub enum State {
     Failed,
 }
 
+/// One step of a plan, and what became of it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ChangeReport {
     pub action: Action,

@@ -20,6 +20,7 @@ pub struct Checked {
     pub ok: bool,
 }
 
+/// What `check` found on one target.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct CheckedTarget {
     /// Why it could not be read.

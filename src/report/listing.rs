@@ -22,6 +22,7 @@ pub struct Roster {
     pub remarks: Vec<String>,
 }
 
+/// One shift: who is on call, on which schedule, from when to when.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct ShiftReport {
     pub source: String,
@@ -41,6 +42,7 @@ pub struct Owning {
     pub grants: Vec<OwnedReport>,
 }
 
+/// One grant of ours, by the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OwnedReport {
     pub target: String,

@@ -54,6 +54,7 @@ pub struct Report {
     pub ledger_failed: bool,
 }
 
+/// Which run it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RunReport {
     pub id: String,
@@ -67,6 +68,7 @@ pub struct Span {
     pub until: Option<DateTime<Utc>>,
 }
 
+/// What one source answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SourceReport {
     /// Shifts that were read.
@@ -76,6 +78,7 @@ pub struct SourceReport {
     pub remarks: Vec<String>,
 }
 
+/// What was planned for one target, and what came of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct TargetReport {
     /// Why nothing could be done here.
@@ -84,6 +87,7 @@ pub struct TargetReport {
     pub notes: Vec<NoteReport>,
 }
 
+/// How many changes and people came to what; in a dry run, would come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Counts {
     pub created: usize,

@@ -17,6 +17,7 @@ use serde::Deserialize;
 use crate::domain::{OnCall, Period, Reading};
 use crate::net::Context;
 
+/// Where shifts come from.
 #[async_trait]
 pub trait Source: Send + Sync {
     /// One reading for each thing asked: its shifts that touch `window`, with their true ends.

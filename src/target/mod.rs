@@ -16,6 +16,7 @@ use serde::Deserialize;
 use crate::domain::{Asked, Current, Entitlement, Grant, GrantId, Owned, Tenure};
 use crate::net::Context;
 
+/// Where access is given.
 #[async_trait]
 pub trait Target: Send + Sync {
     /// Who keeps time on `entitlement`; answered from its id alone, without asking the target.

@@ -156,6 +156,7 @@ impl Piece<'_> {
     }
 }
 
+/// PagerDuty's requests, by one key.
 pub struct Api {
     client: http::Client,
 }

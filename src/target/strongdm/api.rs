@@ -52,6 +52,7 @@ impl Vendor for Keys {
     }
 }
 
+/// strongDM's requests, by one API key.
 pub struct Api {
     client: Client<Keys>,
 }

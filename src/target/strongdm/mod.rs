@@ -72,6 +72,7 @@ impl Config {
     }
 }
 
+/// A strongDM organisation, as one API key sees it.
 pub struct StrongDm {
     api: Api,
     seen: Mutex<Seen>,
