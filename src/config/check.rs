@@ -69,7 +69,7 @@ pub(super) fn aliases(root: &Table, found: &mut Findings) -> BTreeMap<Email, Ema
     let Some(table) = root.table("aliases", "[aliases]", found) else { return aliases };
     for (from, at, _) in table.iter() {
         let Some(to) = table.get::<String>(from, found) else { continue };
-        for address in [from, &to].into_iter().filter(|address| !is_address(address)) {
+        for address in [from, &to].into_iter().filter(|address| Email::parse(address.trim()).is_none()) {
             found.add(&at, format!("'{address}' in [aliases] is no e-mail address"));
         }
         let (from, to) = (Email::new(from), Email::new(&to));
@@ -78,13 +78,6 @@ pub(super) fn aliases(root: &Table, found: &mut Findings) -> BTreeMap<Email, Ema
         }
     }
     aliases
-}
-
-fn is_address(text: &str) -> bool {
-    let text = text.trim();
-    let parts = text.split_once('@');
-    parts.is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'))
-        && !text.contains(char::is_whitespace)
 }
 
 pub(super) fn limits(root: &Table, found: &mut Findings) -> LimitsConfig {

@@ -25,6 +25,14 @@ impl Email {
         Self(address.trim().chars().map(fold).collect())
     }
 
+    /// The address, where `text` looks like one, and like nothing that a search could take for a pattern.
+    pub fn parse(text: &str) -> Option<Self> {
+        let odd = |sign: char| sign.is_whitespace() || sign.is_control() || "@*\"'<>,;".contains(sign);
+        let plain = |part: &str| !part.is_empty() && !part.contains(odd);
+        let (local, domain) = text.split_once('@')?;
+        (plain(&local.replace('\'', "")) && plain(domain)).then(|| Self::new(text))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -130,6 +138,27 @@ mod tests {
         ] {
             assert_ne!(Email::new(one), Email::new(other), "{one}");
             assert_eq!(Email::new(one), Email::new(Email::new(one).as_str()), "{one} stays what it is");
+        }
+    }
+
+    #[test]
+    fn an_address_holds_nothing_that_a_search_could_take_for_a_pattern() {
+        for good in ["alice@example.com", "o'brien@example.com", "zoë+oncall@example.co.uk"] {
+            assert_eq!(Email::parse(good), Some(Email::new(good)), "{good}");
+        }
+        for bad in [
+            "",
+            "alice",
+            "@example.com",
+            "alice@",
+            "a@b@c",
+            "*@example.com",
+            "a b@c.d",
+            "\"a\"@b.c",
+            "a@b,c@d",
+            "'@b.c",
+        ] {
+            assert_eq!(Email::parse(bad), None, "{bad}");
         }
     }
 }

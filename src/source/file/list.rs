@@ -7,7 +7,7 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 
 use super::expand::{Override, Rotation};
 use super::faults::Faults;
-use super::schedule::{NOBODY, Schedule, Time, is_address, overlaps};
+use super::schedule::{NOBODY, Schedule, Time, overlaps};
 use super::track::{Group, Member};
 use crate::domain::{Email, Period};
 use crate::near::hint;
@@ -177,12 +177,11 @@ impl Reader<'_> {
         if user == NOBODY {
             return Some(Group::new());
         }
-        if !is_address(user) {
+        let Some(email) = Email::parse(user) else {
             let fault = format!("'{user}' is no e-mail address; a list knows neither short names nor several people");
             self.faults.add_to_line(line, fault);
             return None;
-        }
-        let email = Email::new(user);
+        };
         Some(Group::from([Member { name: email.to_string(), email }]))
     }
 }

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::during::During;
 use super::expand::{Layer, Override, Rotation};
 use super::faults::{Faults, Table, entries, list, string};
-use super::schedule::{NOBODY, Remark, Schedule, Time, is_address, overlaps};
+use super::schedule::{NOBODY, Remark, Schedule, Time, overlaps};
 use super::track::{Group, Member};
 use crate::domain::{Email, Period};
 use crate::near::hint;
@@ -91,7 +91,7 @@ impl Reader {
             self.faults.add(offset, format!("'{name}' cannot be a short name: it has a meaning of its own"));
         }
         let Some(address) = string(value, name, &mut self.faults) else { return };
-        if !is_address(address) {
+        if Email::parse(address).is_none() {
             self.faults.add(value.span().start, format!("'{address}' is no e-mail address"));
         }
         self.people.insert(name.to_owned(), Email::new(address));
@@ -255,7 +255,7 @@ impl Reader {
             self.faults.add(offset, "\"nobody\" stands alone, in the place of a person");
             return None;
         }
-        let email = self.people.get(name).cloned().or_else(|| is_address(name).then(|| Email::new(name)));
+        let email = self.people.get(name).cloned().or_else(|| Email::parse(name));
         if let Some(email) = email {
             let name = self.names.get(&email).map_or(email.as_str(), String::as_str).to_owned();
             return Some(Member { email, name });

@@ -97,12 +97,3 @@ fn odd_time(line: usize, text: &str, zone: &Zone, instant: DateTime<Utc>, placin
     let sentence = format!("'{text}' in {zone} {why}; taken as {taken} ({utc})");
     Some(Remark { line, until: instant, sentence })
 }
-
-/// Whether it looks like one address, and like nothing that a search could take for a pattern.
-pub fn is_address(text: &str) -> bool {
-    let plain = |part: &str| {
-        !part.is_empty()
-            && !part.contains(|sign: char| sign.is_whitespace() || sign.is_control() || "@*\"'<>,;".contains(sign))
-    };
-    text.split_once('@').is_some_and(|(local, domain)| plain(local.replace('\'', "").as_str()) && plain(domain))
-}
