@@ -9,6 +9,8 @@
 //! that give 10 each make 1,000,000. The first lines say for each what was planned, the processor time, and the most memory
 //! held so far, the company itself included; then comes how time grows with shifts, and then criterion's own figures.
 
+#![expect(clippy::disallowed_macros, reason = "a bench prints what it measured")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
