@@ -76,6 +76,11 @@ impl Applier<'_> {
             if phase.last().is_some_and(|(_, last)| std::mem::discriminant(*last) != std::mem::discriminant(change)) {
                 self.phase(&std::mem::take(&mut phase), owned, outcomes, || step(&stage)).await?;
             }
+            if is_still_needed(change, plan, outcomes) {
+                let why = "it stays until what is to take its place could be given";
+                outcomes[at] = Outcome::Skipped(why.into());
+                continue;
+            }
             phase.push((at, change));
         }
         self.phase(&phase, owned, outcomes, || step(&stage)).await
@@ -218,6 +223,14 @@ fn amended(answer: Result<GrantId>, from: &Owned, entry: i64) -> (Outcome, Vec<E
             (Outcome::Failed(format!("{error:#}")), learnt.unwrap_or_default())
         }
     }
+}
+
+/// Whether `change` would take back what a grant was to replace that could not be given.
+fn is_still_needed(change: &Change, plan: &Plan, outcomes: &[Outcome]) -> bool {
+    let Change::Revoke { owned } = change else { return false };
+    let failed = plan.changes.iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
+    let mut lost = failed.filter_map(|(change, _)| gives(change)).map(|(grant, _)| grant);
+    lost.any(|grant| grant.access == owned.grant.access && grant.period.overlaps(&owned.grant.period))
 }
 
 fn step(stage: &Option<crate::progress::Stage>) {

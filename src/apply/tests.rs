@@ -278,3 +278,14 @@ async fn nothing_begins_after_the_deadline() {
     assert!(target.calls().is_empty() && applied.diary.is_empty());
     assert!(matches!(&applied.outcomes[0], Outcome::Skipped(why) if why.contains("deadline")));
 }
+
+#[tokio::test]
+async fn what_could_not_be_replaced_is_not_taken_back() {
+    let target = Scripted::default().script("a", &[Turn::Fails]);
+    let second = Change::Revoke { owned: owned(4, "a", 1, 2) };
+    let elsewhen = Change::Revoke { owned: owned(5, "a", 7, 8) };
+    let applied = apply(&target, Diary::default(), vec![amend(3, "a"), second, elsewhen], &[]).await;
+    assert_eq!(target.calls(), ["amend 3 to a", "revoke a"]);
+    assert!(matches!(&applied.outcomes[1], Outcome::Skipped(why) if why.contains("stays")), "{:?}", applied.outcomes);
+    assert_eq!(applied.outcomes[2], Outcome::Done, "what it was not to replace goes all the same");
+}
