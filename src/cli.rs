@@ -104,8 +104,14 @@ pub enum Verb {
 pub enum Document {
     /// The config file
     Config,
-    /// The JSON report
+    /// The JSON report of a sync
     Report,
+    /// What `shifts --output json` prints
+    Shifts,
+    /// What `check --output json` prints
+    Check,
+    /// What `grants --output json` prints
+    Grants,
 }
 
 fn grant(text: &str) -> Result<(String, String), String> {

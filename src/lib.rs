@@ -32,6 +32,7 @@
 //! | [`progress`] | bars on a terminal |
 //! | [`show`] | the verbs that change nothing: `shifts`, `check`, `grants` |
 //! | [`starter`] | `init` |
+//! | [`exit`] | what cron is told |
 //! | [`stop`] | the word to stop, from a signal or the deadline |
 //! | [`cli`] | the command line: clap structs and nothing else |
 //!
@@ -46,6 +47,7 @@ pub mod apply;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod exit;
 pub mod harmless;
 pub mod ledger;
 pub mod near;

@@ -8,10 +8,11 @@ use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use clap::{CommandFactory as _, Parser as _};
 use oncall_sync::cli::{Cli, Common, Document, Output, Verb};
 use oncall_sync::config::{self, Config, check_window};
+use oncall_sync::exit::Exit;
 use oncall_sync::ledger::Locked;
 use oncall_sync::net::Clock;
 use oncall_sync::progress::Progress;
-use oncall_sync::report::{self, Style};
+use oncall_sync::report::{self, Checked, Owning, Report, Roster, Style};
 use oncall_sync::run::{self, Order};
 use oncall_sync::selection::{Narrowing, Selection};
 use oncall_sync::stop::Stop;
@@ -25,13 +26,6 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Could not run: usage, config, credentials, ledger.
-const COULD_NOT_RUN: u8 = 2;
-/// With `--detailed-exitcode`: changes are pending.
-const PENDING: u8 = 3;
-/// Another run holds the lock.
-const LOCKED: u8 = 5;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log(cli.common.verbose);
@@ -39,7 +33,7 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             report::complain(&format!("{error:#}"));
-            ExitCode::from(if error.is::<Locked>() { LOCKED } else { COULD_NOT_RUN })
+            ExitCode::from(if error.is::<Locked>() { Exit::Locked } else { Exit::CouldNotRun }.code())
         }
     }
 }
@@ -50,7 +44,10 @@ fn run(cli: Cli) -> Result<u8> {
         Some(Verb::Schema { of }) => {
             let schema = match of {
                 Document::Config => config::schema(),
-                Document::Report => report::schema().to_value(),
+                Document::Report => report::schema::<Report>(),
+                Document::Shifts => report::schema::<Roster>(),
+                Document::Check => report::schema::<Checked>(),
+                Document::Grants => report::schema::<Owning>(),
             };
             report::print(&report::json(&schema))?;
             return Ok(0);
@@ -88,7 +85,7 @@ async fn with_config(cli: &Cli) -> Result<u8> {
             let order = Order { now, window, dry_run: cli.sync.dry_run, force: cli.sync.force };
             let mut report = run::sync(&run, &selection, order).await?;
             if cli.sync.detailed_exitcode && report.exit_code == 0 && report.changes().next().is_some() {
-                report.exit_code = PENDING;
+                report.exit_code = Exit::Pending.code();
             }
             drop(progress);
             if json { report::print(&report::json(&report)) } else { report::tell(&report::text(&report, &style)) }?;
@@ -138,7 +135,7 @@ fn listen(stop: &Stop) -> Result<()> {
         tokio::spawn(async move {
             while signals.recv().await.is_some() {
                 if stop.reason().is_some() {
-                    std::process::exit(i32::from(COULD_NOT_RUN));
+                    std::process::exit(i32::from(Exit::CouldNotRun.code()));
                 }
                 report::complain("told to stop: the calls in flight end, nothing more begins");
                 stop.ask();

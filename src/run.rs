@@ -17,6 +17,7 @@ use futures_util::future::join_all;
 
 use crate::apply::{Applier, Outcome};
 use crate::domain::{Known, Limits, Owned, Period, Plan};
+use crate::exit::Exit;
 use crate::ledger::{Ledger, Sqlite};
 use crate::report::{self, Report};
 use crate::selection::Selection;
@@ -83,7 +84,7 @@ pub async fn sync(run: &RunContext<'_>, selection: &Selection, order: Order) -> 
         record(&mut report, &surveyed, carried);
     }
     report.count();
-    report.exit_code = exit_code(&report);
+    report.exit_code = exit_code(&report).code();
     Ok(report)
 }
 
@@ -187,12 +188,11 @@ fn record(report: &mut Report, surveyed: &[Surveyed], carried: Vec<Option<Carrie
 }
 
 /// What cron is told.
-fn exit_code(report: &Report) -> u8 {
+fn exit_code(report: &Report) -> Exit {
     let counts = &report.counts;
     match () {
-        () if report.ledger_failed => 2,
-        () if !report.refused.is_empty() => 4,
-        () if counts.failed + counts.skipped + counts.unserved > 0 => 1,
-        () => 0,
+        () if report.ledger_failed => Exit::CouldNotRun,
+        () if !report.refused.is_empty() => Exit::Refused,
+        () => Exit::when(counts.failed + counts.skipped + counts.unserved == 0),
     }
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use crate::config::Config;
 use crate::domain::Known;
+use crate::exit::Exit;
 use crate::report::{self, Owning, Roster, ShiftReport, Style};
 use crate::run;
 use crate::selection::Selection;
@@ -34,12 +35,12 @@ pub async fn shifts(
             Err(error) => errors.push(error.clone()),
         }
     }
-    let code = u8::from(!errors.is_empty());
+    let exit = Exit::when(errors.is_empty());
     let window = report::Span { from: Some(window.start()), until: Some(window.end()) };
     let remarks = remarks.into_iter().collect();
     let roster = Roster { version: report::VERSION, window, shifts: shifts.into_iter().collect(), errors, remarks };
     if json { report::print(&report::json(&roster)) } else { report::tell(&report::shifts_text(&roster, style.zone)) }?;
-    Ok(code)
+    Ok(exit.code())
 }
 
 /// `check`: credentials and names, and whether everyone on call in the window has an account.
@@ -67,7 +68,7 @@ pub async fn check(
     let surveyed = run.targets(&known, connected, owned).await;
     let checked = report::Checked::new(&sources, &surveyed);
     if json { report::print(&report::json(&checked)) } else { report::tell(&checked.text(style)) }?;
-    Ok(u8::from(!checked.ok))
+    Ok(Exit::when(checked.ok).code())
 }
 
 /// `grants`: what the ledger says is ours.
@@ -76,5 +77,5 @@ pub fn grants(config: &Config, style: &Style, json: bool) -> Result<u8> {
     let all = owned.iter().flat_map(|(target, owned)| owned.iter().map(move |owned| (&**target, owned)));
     let owning = Owning::new(all);
     if json { report::print(&report::json(&owning)) } else { report::tell(&report::grants_text(&owning, style.zone)) }?;
-    Ok(0)
+    Ok(Exit::Fine.code())
 }

@@ -1,9 +1,7 @@
 //! The report for programs.
 
-use schemars::schema_for;
+use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
-
-use super::Report;
 
 /// Anything that is reported, as indented JSON with a newline at its end.
 pub fn json(value: &impl Serialize) -> String {
@@ -12,7 +10,7 @@ pub fn json(value: &impl Serialize) -> String {
     text
 }
 
-/// The JSON Schema of the report.
-pub fn schema() -> schemars::Schema {
-    schema_for!(Report)
+/// The JSON Schema of what is reported as a `T`.
+pub fn schema<T: JsonSchema>() -> serde_json::Value {
+    schema_for!(T).to_value()
 }

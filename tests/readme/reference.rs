@@ -76,7 +76,7 @@ fn the_page_s_defaults_are_the_program_s() {
 
 #[test]
 fn every_note_is_explained_and_no_other() {
-    let schema = report::schema().to_value();
+    let schema = report::schema::<report::Report>();
     let kinds = schema["$defs"]["NoteReport"]["properties"]["kind"]["description"].as_str().expect("a description");
     let known: BTreeSet<&str> = kinds.split('`').skip(1).step_by(2).collect();
     let rows = table("## Notes: what was left undone");
