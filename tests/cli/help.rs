@@ -136,7 +136,10 @@ fn schema() {
       [OF]
               Possible values:
               - config: The config file
-              - report: The JSON report
+              - report: The JSON report of a sync
+              - shifts: What `shifts --output json` prints
+              - check:  What `check --output json` prints
+              - grants: What `grants --output json` prints
 
               [default: config]
     ");
