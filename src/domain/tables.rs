@@ -122,6 +122,19 @@ fn somebody_on_call_whose_new_email_has_no_account_keeps_what_the_old_one_got() 
 }
 
 #[test]
+fn what_only_stands_and_was_taken_away_is_not_said_to_be_given_again() {
+    let owned = [Owned { entry: 1, id: Some("g".into()), grant: grant(0, 100), reasons: Reasons::default() }];
+    for (stands, drift) in [(true, 0), (false, 1)] {
+        let desired = Desired { grants: vec![Wanted { stands, ..wanted(10, 100) }], notes: Vec::new() };
+        for tenure in [Tenure::Scheduled, Tenure::Expiring, Tenure::Standing] {
+            let plan = plan(at(10), &|_| tenure, &desired, &Current::default(), &owned);
+            let given = plan.changes.iter().filter(|change| matches!(change, Change::Create { .. })).count();
+            assert_eq!((plan.notes.len(), given), (drift, drift), "{plan:?}");
+        }
+    }
+}
+
+#[test]
 fn the_first_and_last_instants_do_not_panic() {
     for tenure in [Tenure::Scheduled, Tenure::Expiring, Tenure::Standing] {
         for until in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
