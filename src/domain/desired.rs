@@ -245,7 +245,7 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// What rests on something that could not be read, or on somebody who could not be found, stands to its own end.
+    /// What rests on something that was not read, or on somebody who could not be found, stands to its own end.
     fn standing(&mut self, owned: &'a [Owned]) {
         for owned in owned {
             let Some(period) = owned.grant.period.from(self.known.now) else { continue };
@@ -259,7 +259,10 @@ impl<'a> Collector<'a> {
     }
 
     fn stands(&self, owned: &Owned, reason: &Reason) -> bool {
+        // Given by a run that looked further ahead.
+        let beyond = owned.grant.period.start() >= self.known.window.end();
         self.unread(reason)
+            || (beyond && self.gives(&reason.rule, owned))
             || self.unserved.contains(&(&*reason.source, &*reason.person))
             || (self.broken.contains(&*reason.rule) && !self.gives(&reason.rule, owned))
     }

@@ -275,7 +275,8 @@ impl Step<'_> {
     /// Ours, and not on the target (any more).
     fn gone(&mut self, wanted: &[&Wanted], owned: Cow<Owned>) {
         let desired = wanted.iter().find(|wanted| wanted.grant.period.overlaps(&owned.grant.period));
-        if let Some(wanted) = desired.filter(|_| owned.grant.period.end() > self.now) {
+        // What only stands is not given again; why it was not read is said elsewhere.
+        if let Some(wanted) = desired.filter(|wanted| !wanted.stands && owned.grant.period.end() > self.now) {
             self.plan.notes.push(Note::Drift { grant: wanted.grant.clone() });
         }
         self.plan.changes.push(Change::Forget { owned: owned.into_owned() });

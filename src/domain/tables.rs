@@ -121,6 +121,38 @@ fn somebody_on_call_whose_new_email_has_no_account_keeps_what_the_old_one_got() 
     assert!(matches!(&moved.grants[..], [one] if one.grant.access.account == AccountId::from("b")), "{moved:?}");
 }
 
+/// The source was not asked so far ahead: `--window 1d` by hand must not undo what a run of every day gave.
+#[test]
+fn what_begins_after_a_shorter_window_stands_unless_no_rule_gives_it_any_more() {
+    let owned = |rule: &str, from| {
+        let reason = Reason::new(rule, "source", &shift(from, from + 10));
+        Owned { entry: 1, id: Some("g".into()), grant: grant(from, from + 10), reasons: vec![reason].into() }
+    };
+    let account = Account { id: "a".into(), email: Email::new("p@example.com"), suspended: false };
+    for (rule, from, stands) in [("rule", 1000, true), ("rule", 999, false), ("old rule", 1000, false)] {
+        let desired = desired(Some("p@example.com"), vec![account.clone()], &[owned(rule, from)]);
+        let ahead = desired.grants.iter().filter(|wanted| wanted.grant.period.start() == at(from));
+        assert_eq!(
+            ahead.map(|wanted| wanted.stands).collect::<Vec<_>>(),
+            vec![true; usize::from(stands)],
+            "{rule} {from}"
+        );
+    }
+}
+
+#[test]
+fn what_only_stands_and_was_taken_away_is_not_said_to_be_given_again() {
+    let owned = [Owned { entry: 1, id: Some("g".into()), grant: grant(0, 100), reasons: Reasons::default() }];
+    for (stands, drift) in [(true, 0), (false, 1)] {
+        let desired = Desired { grants: vec![Wanted { stands, ..wanted(10, 100) }], notes: Vec::new() };
+        for tenure in [Tenure::Scheduled, Tenure::Expiring, Tenure::Standing] {
+            let plan = plan(at(10), &|_| tenure, &desired, &Current::default(), &owned);
+            let given = plan.changes.iter().filter(|change| matches!(change, Change::Create { .. })).count();
+            assert_eq!((plan.notes.len(), given), (drift, drift), "{plan:?}");
+        }
+    }
+}
+
 #[test]
 fn the_first_and_last_instants_do_not_panic() {
     for tenure in [Tenure::Scheduled, Tenure::Expiring, Tenure::Standing] {
