@@ -185,7 +185,7 @@ impl Setup {
         self
     }
 
-    /// The ledger's next entry: `e` from the start of `shift` until `until`, because of it by the rule `rule`. The target shows it.
+    /// The ledger's next entry: `e` from the start of `shift` until `until`, given for it by `rule`. It is shown.
     fn owns(mut self, rule: &str, shift: &Shift, until: i64) -> Self {
         let entry = self.owned.len() as i64 + 1;
         let reasons = vec![Reason::new(rule, "source", shift)].into();

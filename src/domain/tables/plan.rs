@@ -5,14 +5,9 @@ use super::*;
 /// Entry, the target's id of it or nothing for an intent, from, until.
 type Ours = (i64, Option<&'static str>, i64, i64);
 
-/// What is wanted, what the target holds and what the ledger owns of one access, and what follows for each tenure.
-struct Cell {
-    name: &'static str,
-    wanted: &'static [(i64, i64)],
-    held: &'static [(&'static str, i64, i64)],
-    owned: &'static [Ours],
-    then: [&'static str; 3],
-}
+/// A name; what is wanted, what the target holds and what the ledger owns of one access; what follows for each tenure.
+type Cell =
+    (&'static str, &'static [(i64, i64)], &'static [(&'static str, i64, i64)], &'static [Ours], [&'static str; 3]);
 
 fn decide(tenure: Tenure, wanted: Vec<Wanted>, held: Vec<Held>, owned: &[Owned]) -> Plan {
     let desired = Desired { grants: wanted, notes: Vec::new() };
@@ -21,7 +16,7 @@ fn decide(tenure: Tenure, wanted: Vec<Wanted>, held: Vec<Held>, owned: &[Owned])
 }
 
 fn check(cells: &[Cell]) {
-    for Cell { name, wanted: wants, held: holds, owned: owns, then } in cells {
+    for (name, wants, holds, owns, then) in cells {
         for (tenure, expected) in TENURES.into_iter().zip(then) {
             let wants = wants.iter().map(|(from, until)| wanted(*from, *until)).collect();
             let holds = holds.iter().map(|(id, from, until)| held(tenure, id, *from, *until)).collect();
@@ -45,24 +40,21 @@ const INTENT: &[Ours] = &[(1, None, 50, 200)];
 #[rustfmt::skip]
 fn what_is_not_ours_yet_is_given_unless_a_stranger_gave_it() {
     check(&[
-        Cell { name: "now", wanted: &[(100, 200)], held: &[], owned: NONE, then: all("create 100..200") },
-        Cell { name: "ahead", wanted: &[(200, 300)], held: &[], owned: NONE,
-            then: ["create 200..300", "not yet 200..300", "not yet 200..300"] },
-        Cell { name: "now and ahead", wanted: &[(100, 200), (300, 400)], held: &[], owned: NONE,
-            then: ["create 100..200; create 300..400", "create 100..200; not yet 300..400", "create 100..200; not yet 300..400"] },
-        Cell { name: "a stranger's covers it", wanted: &[(100, 200)], held: &[("s", 50, 200)], owned: NONE,
-            then: all("already held 100..200 by s") },
-        Cell { name: "a stranger's has no end", wanted: &[(100, 200)], held: &[("s", 50, FOREVER)], owned: NONE,
-            then: all("already held 100..200 by s") },
-        Cell { name: "a stranger's ends before", wanted: &[(100, 200)], held: &[("s", 50, 199)], owned: NONE,
-            then: ["create 100..200", "already held 100..200 by s", "already held 100..200 by s"] },
-        Cell { name: "a stranger's begins after", wanted: &[(100, 200)], held: &[("s", 101, 200)], owned: NONE,
-            then: ["create 100..200", "already held 100..200 by s", "already held 100..200 by s"] },
-        Cell { name: "a stranger's has ended", wanted: &[(100, 200)], held: &[("s", 50, 100)], owned: NONE,
-            then: ["create 100..200", "create 100..200", "already held 100..200 by s"] },
-        Cell { name: "a stranger's is nobody's wish", wanted: &[], held: &[("s", 50, 200)], owned: NONE, then: all("") },
-        Cell { name: "a stranger's beside ours", wanted: &[(100, 200)], held: &[("g", 50, 200), ("s", 50, 300)], owned: OURS,
-            then: all("") },
+        ("now", &[(100, 200)], &[], NONE, all("create 100..200")),
+        ("ahead", &[(200, 300)], &[], NONE, ["create 200..300", "not yet 200..300", "not yet 200..300"]),
+        ("now and ahead", &[(100, 200), (300, 400)], &[], NONE,
+            ["create 100..200; create 300..400", "create 100..200; not yet 300..400",
+             "create 100..200; not yet 300..400"]),
+        ("a stranger's covers it", &[(100, 200)], &[("s", 50, 200)], NONE, all("already held 100..200 by s")),
+        ("a stranger's has no end", &[(100, 200)], &[("s", 50, FOREVER)], NONE, all("already held 100..200 by s")),
+        ("a stranger's ends before", &[(100, 200)], &[("s", 50, 199)], NONE,
+            ["create 100..200", "already held 100..200 by s", "already held 100..200 by s"]),
+        ("a stranger's begins after", &[(100, 200)], &[("s", 101, 200)], NONE,
+            ["create 100..200", "already held 100..200 by s", "already held 100..200 by s"]),
+        ("a stranger's has ended", &[(100, 200)], &[("s", 50, 100)], NONE,
+            ["create 100..200", "create 100..200", "already held 100..200 by s"]),
+        ("a stranger's is nobody's wish", &[], &[("s", 50, 200)], NONE, all("")),
+        ("a stranger's beside ours", &[(100, 200)], &[("g", 50, 200), ("s", 50, 300)], OURS, all("")),
     ]);
 }
 
@@ -70,22 +62,22 @@ fn what_is_not_ours_yet_is_given_unless_a_stranger_gave_it() {
 #[rustfmt::skip]
 fn what_is_ours_is_kept_moved_or_taken_back() {
     check(&[
-        Cell { name: "same end", wanted: &[(100, 200)], held: &[("g", 50, 200)], owned: OURS, then: all("") },
-        Cell { name: "earlier end", wanted: &[(100, 150)], held: &[("g", 50, 200)], owned: OURS,
-            then: ["amend #1 to 100..150", "amend #1 to 100..150", "retime #1 to 50..150"] },
-        Cell { name: "later end", wanted: &[(100, 300)], held: &[("g", 50, 200)], owned: OURS,
-            then: ["amend #1 to 100..300", "amend #1 to 100..300", "retime #1 to 50..300"] },
-        Cell { name: "start ahead, same", wanted: &[(200, 400)], held: &[("g", 200, 400)], owned: &[(1, Some("g"), 200, 400)],
-            then: ["", "revoke #1; not yet 200..400", "revoke #1; not yet 200..400"] },
-        Cell { name: "start ahead, later", wanted: &[(250, 400)], held: &[("g", 200, 400)], owned: &[(1, Some("g"), 200, 400)],
-            then: ["amend #1 to 250..400", "revoke #1; not yet 250..400", "revoke #1; not yet 250..400"] },
-        Cell { name: "start ahead, sooner", wanted: &[(100, 400)], held: &[("g", 200, 400)], owned: &[(1, Some("g"), 200, 400)],
-            then: ["amend #1 to 100..400", "", ""] },
-        Cell { name: "begun, and now it begins later", wanted: &[(150, 200)], held: &[("g", 50, 200)], owned: OURS,
-            then: ["amend #1 to 150..200", "revoke #1; not yet 150..200", "revoke #1; not yet 150..200"] },
-        Cell { name: "not desired", wanted: &[], held: &[("g", 50, 200)], owned: OURS, then: all("revoke #1") },
-        Cell { name: "another period desired", wanted: &[(300, 400)], held: &[("g", 50, 200)], owned: OURS,
-            then: ["create 300..400; revoke #1", "revoke #1; not yet 300..400", "revoke #1; not yet 300..400"] },
+        ("same end", &[(100, 200)], &[("g", 50, 200)], OURS, all("")),
+        ("earlier end", &[(100, 150)], &[("g", 50, 200)], OURS,
+            ["amend #1 to 100..150", "amend #1 to 100..150", "retime #1 to 50..150"]),
+        ("later end", &[(100, 300)], &[("g", 50, 200)], OURS,
+            ["amend #1 to 100..300", "amend #1 to 100..300", "retime #1 to 50..300"]),
+        ("start ahead, same", &[(200, 400)], &[("g", 200, 400)], &[(1, Some("g"), 200, 400)],
+            ["", "revoke #1; not yet 200..400", "revoke #1; not yet 200..400"]),
+        ("start ahead, later", &[(250, 400)], &[("g", 200, 400)], &[(1, Some("g"), 200, 400)],
+            ["amend #1 to 250..400", "revoke #1; not yet 250..400", "revoke #1; not yet 250..400"]),
+        ("start ahead, sooner", &[(100, 400)], &[("g", 200, 400)], &[(1, Some("g"), 200, 400)],
+            ["amend #1 to 100..400", "", ""]),
+        ("begun, and now it begins later", &[(150, 200)], &[("g", 50, 200)], OURS,
+            ["amend #1 to 150..200", "revoke #1; not yet 150..200", "revoke #1; not yet 150..200"]),
+        ("not desired", &[], &[("g", 50, 200)], OURS, all("revoke #1")),
+        ("another period desired", &[(300, 400)], &[("g", 50, 200)], OURS,
+            ["create 300..400; revoke #1", "revoke #1; not yet 300..400", "revoke #1; not yet 300..400"]),
     ]);
 }
 
@@ -94,15 +86,12 @@ fn what_is_ours_is_kept_moved_or_taken_back() {
 fn what_has_ended_is_forgotten_and_taken_back_where_the_target_keeps_no_time() {
     const ENDED: &[Ours] = &[(1, Some("g"), 50, 100)];
     check(&[
-        Cell { name: "still shown", wanted: &[], held: &[("g", 50, 100)], owned: ENDED,
-            then: ["forget #1", "forget #1", "expire #1"] },
-        Cell { name: "not shown", wanted: &[], held: &[], owned: ENDED, then: all("forget #1") },
-        Cell { name: "still shown, and desired again", wanted: &[(100, 200)], held: &[("g", 50, 100)], owned: ENDED,
-            then: ["forget #1; create 100..200", "forget #1; create 100..200", "retime #1 to 50..200"] },
-        Cell { name: "not shown, and desired again", wanted: &[(100, 200)], held: &[], owned: ENDED,
-            then: all("forget #1; create 100..200") },
-        Cell { name: "ended a minute from now", wanted: &[], held: &[("g", 50, 101)], owned: &[(1, Some("g"), 50, 101)],
-            then: all("revoke #1") },
+        ("still shown", &[], &[("g", 50, 100)], ENDED, ["forget #1", "forget #1", "expire #1"]),
+        ("not shown", &[], &[], ENDED, all("forget #1")),
+        ("still shown, and desired again", &[(100, 200)], &[("g", 50, 100)], ENDED,
+            ["forget #1; create 100..200", "forget #1; create 100..200", "retime #1 to 50..200"]),
+        ("not shown, and desired again", &[(100, 200)], &[], ENDED, all("forget #1; create 100..200")),
+        ("ended a minute from now", &[], &[("g", 50, 101)], &[(1, Some("g"), 50, 101)], all("revoke #1")),
     ]);
 }
 
@@ -110,13 +99,12 @@ fn what_has_ended_is_forgotten_and_taken_back_where_the_target_keeps_no_time() {
 #[rustfmt::skip]
 fn what_somebody_took_away_is_given_again_where_it_is_desired() {
     check(&[
-        Cell { name: "desired", wanted: &[(100, 200)], held: &[], owned: OURS,
-            then: all("forget #1; create 100..200; drift 100..200") },
-        Cell { name: "not desired", wanted: &[], held: &[], owned: OURS, then: all("forget #1") },
-        Cell { name: "desired at another time", wanted: &[(300, 400)], held: &[], owned: OURS,
-            then: ["forget #1; create 300..400", "forget #1; not yet 300..400", "forget #1; not yet 300..400"] },
-        Cell { name: "desired, and a stranger gave it", wanted: &[(100, 200)], held: &[("s", 50, 200)], owned: OURS,
-            then: all("forget #1; already held 100..200 by s; drift 100..200") },
+        ("desired", &[(100, 200)], &[], OURS, all("forget #1; create 100..200; drift 100..200")),
+        ("not desired", &[], &[], OURS, all("forget #1")),
+        ("desired at another time", &[(300, 400)], &[], OURS,
+            ["forget #1; create 300..400", "forget #1; not yet 300..400", "forget #1; not yet 300..400"]),
+        ("desired, and a stranger gave it", &[(100, 200)], &[("s", 50, 200)], OURS,
+            all("forget #1; already held 100..200 by s; drift 100..200")),
     ]);
 }
 
@@ -124,23 +112,22 @@ fn what_somebody_took_away_is_given_again_where_it_is_desired() {
 #[rustfmt::skip]
 fn intents_are_settled_by_what_the_target_shows() {
     check(&[
-        Cell { name: "carried out", wanted: &[(100, 200)], held: &[("g", 50, 200)], owned: INTENT, then: all("confirm #1 as g") },
-        Cell { name: "carried out, not desired any more", wanted: &[], held: &[("g", 50, 200)], owned: INTENT,
-            then: all("confirm #1 as g; revoke #1") },
-        Cell { name: "never carried out", wanted: &[(100, 200)], held: &[], owned: INTENT, then: all("forget #1; create 100..200") },
-        Cell { name: "never carried out, not desired any more", wanted: &[], held: &[], owned: INTENT, then: all("forget #1") },
-        Cell { name: "another end", wanted: &[(100, 200)], held: &[("s", 50, 201)], owned: INTENT,
-            then: ["forget #1; already held 100..200 by s", "forget #1; already held 100..200 by s", "confirm #1 as s"] },
-        Cell { name: "another start", wanted: &[(100, 200)], held: &[("s", 51, 200)], owned: INTENT,
-            then: ["forget #1; already held 100..200 by s", "confirm #1 as s", "confirm #1 as s"] },
-        Cell { name: "one grant, an entry and an intent", wanted: &[(100, 200)], held: &[("g", 50, 200)],
-            owned: &[(1, Some("g"), 50, 200), (2, None, 50, 200)], then: all("forget #2") },
-        Cell { name: "one grant, an intent and a later entry", wanted: &[(100, 200)], held: &[("g", 50, 200)],
-            owned: &[(1, None, 50, 200), (2, Some("g"), 50, 200)], then: all("forget #1") },
-        Cell { name: "one grant, two entries", wanted: &[(100, 200)], held: &[("g", 50, 200)],
-            owned: &[(1, Some("g"), 50, 200), (2, Some("g"), 50, 200)], then: all("forget #2") },
-        Cell { name: "one grant, two intents", wanted: &[(100, 200)], held: &[("g", 50, 200)],
-            owned: &[(1, None, 50, 200), (2, None, 50, 200)], then: all("confirm #1 as g; forget #2") },
+        ("carried out", &[(100, 200)], &[("g", 50, 200)], INTENT, all("confirm #1 as g")),
+        ("carried out, not desired any more", &[], &[("g", 50, 200)], INTENT, all("confirm #1 as g; revoke #1")),
+        ("never carried out", &[(100, 200)], &[], INTENT, all("forget #1; create 100..200")),
+        ("never carried out, not desired any more", &[], &[], INTENT, all("forget #1")),
+        ("another end", &[(100, 200)], &[("s", 50, 201)], INTENT,
+            ["forget #1; already held 100..200 by s", "forget #1; already held 100..200 by s", "confirm #1 as s"]),
+        ("another start", &[(100, 200)], &[("s", 51, 200)], INTENT,
+            ["forget #1; already held 100..200 by s", "confirm #1 as s", "confirm #1 as s"]),
+        ("one grant, an entry and an intent", &[(100, 200)], &[("g", 50, 200)],
+            &[(1, Some("g"), 50, 200), (2, None, 50, 200)], all("forget #2")),
+        ("one grant, an intent and a later entry", &[(100, 200)], &[("g", 50, 200)],
+            &[(1, None, 50, 200), (2, Some("g"), 50, 200)], all("forget #1")),
+        ("one grant, two entries", &[(100, 200)], &[("g", 50, 200)],
+            &[(1, Some("g"), 50, 200), (2, Some("g"), 50, 200)], all("forget #2")),
+        ("one grant, two intents", &[(100, 200)], &[("g", 50, 200)],
+            &[(1, None, 50, 200), (2, None, 50, 200)], all("confirm #1 as g; forget #2")),
     ]);
 }
 
@@ -157,17 +144,15 @@ fn a_grant_certainly_made_by_another_way_is_never_taken_for_ours() {
 #[rustfmt::skip]
 fn a_grant_of_ours_that_was_moved_by_hand_is_moved_back() {
     check(&[
-        Cell { name: "extended", wanted: &[(100, 200)], held: &[("g", 50, 300)], owned: OURS,
-            then: ["amend #1 to 100..200", "amend #1 to 100..200", ""] },
-        Cell { name: "without an end", wanted: &[(100, 200)], held: &[("g", 50, FOREVER)], owned: OURS,
-            then: ["amend #1 to 100..200", "amend #1 to 100..200", ""] },
-        Cell { name: "shortened", wanted: &[(100, 200)], held: &[("g", 50, 150)], owned: OURS,
-            then: ["amend #1 to 100..200", "amend #1 to 100..200", ""] },
-        Cell { name: "begins sooner", wanted: &[(150, 200)], held: &[("g", 120, 200)], owned: &[(1, Some("g"), 150, 200)],
-            then: ["amend #1 to 150..200", "revoke #1; not yet 150..200", "revoke #1; not yet 150..200"] },
-        Cell { name: "extended, and not desired", wanted: &[], held: &[("g", 50, 300)], owned: OURS, then: all("revoke #1") },
-        Cell { name: "extended past its end", wanted: &[], held: &[("g", 50, 300)], owned: &[(1, Some("g"), 50, 90)],
-            then: ["revoke #1", "expire #1", "expire #1"] },
+        ("extended", &[(100, 200)], &[("g", 50, 300)], OURS, ["amend #1 to 100..200", "amend #1 to 100..200", ""]),
+        ("without an end", &[(100, 200)], &[("g", 50, FOREVER)], OURS,
+            ["amend #1 to 100..200", "amend #1 to 100..200", ""]),
+        ("shortened", &[(100, 200)], &[("g", 50, 150)], OURS, ["amend #1 to 100..200", "amend #1 to 100..200", ""]),
+        ("begins sooner", &[(150, 200)], &[("g", 120, 200)], &[(1, Some("g"), 150, 200)],
+            ["amend #1 to 150..200", "revoke #1; not yet 150..200", "revoke #1; not yet 150..200"]),
+        ("extended, and not desired", &[], &[("g", 50, 300)], OURS, all("revoke #1")),
+        ("extended past its end", &[], &[("g", 50, 300)], &[(1, Some("g"), 50, 90)],
+            ["revoke #1", "expire #1", "expire #1"]),
     ]);
 }
 
@@ -232,8 +217,11 @@ fn bookkeeping_comes_first_then_what_is_overdue_then_giving_then_taking() {
         let access = access("a", to);
         Held { access: access.clone(), ..held(tenure(&access.entitlement), to, 50, until) }
     };
-    let desired = Desired { grants: vec![want("2 amend"), want("3 create"), want("5 retime")], notes: Vec::new() };
-    let grants = [("1 revoke", 200), ("2 amend", 300), ("4 expire", 0), ("5 retime", 0), ("7 confirm", 90)];
+    let desired = Desired {
+        grants: vec![want("2 amend"), want("3 create"), want("5 retime"), want("7 confirm")],
+        notes: Vec::new(),
+    };
+    let grants = [("1 revoke", 200), ("2 amend", 300), ("4 expire", 0), ("5 retime", 0), ("7 confirm", 200)];
     let current = Current { grants: grants.map(|(to, until)| show(to, until)).into(), ..Current::default() };
     let owned = [
         own(1, "1 revoke", Some("1 revoke"), 200),
@@ -241,12 +229,12 @@ fn bookkeeping_comes_first_then_what_is_overdue_then_giving_then_taking() {
         own(4, "4 expire", Some("4 expire"), 90),
         own(5, "5 retime", Some("5 retime"), 300),
         own(6, "6 forget", Some("6 forget"), 300),
-        own(7, "7 confirm", None, 90),
+        own(7, "7 confirm", None, 200),
     ];
     let plan = super::super::plan(at(NOW), &tenure, &desired, &current, &owned);
     assert_eq!(
         said(&plan),
-        "confirm #7 as 7 confirm; forget #6; forget #7; retime #5 to 50..200; expire #4; create 100..200 of a/3 create; \
+        "confirm #7 as 7 confirm; forget #6; retime #5 to 50..200; expire #4; create 100..200 of a/3 create; \
          amend #2 to 100..200 of a/2 amend; revoke #1"
     );
 }
