@@ -235,9 +235,7 @@ impl Step<'_> {
                 None => self.create(wanted),
             }
         }
-        for (owned, _) in live {
-            self.plan.changes.push(Change::Revoke { owned: owned.into_owned() });
-        }
+        live.into_iter().for_each(|(owned, _)| self.take_back(owned));
     }
 
     /// A grant begins at once, and there is one for one access.
@@ -265,11 +263,14 @@ impl Step<'_> {
                 (None, None) => self.create(wanted),
             }
         }
-        for (owned, _) in live {
-            let owned = owned.into_owned();
-            let ended = owned.grant.period.end() <= self.now;
-            self.plan.changes.push(if ended { Change::Expire { owned } } else { Change::Revoke { owned } });
-        }
+        live.for_each(|(owned, _)| self.take_back(owned));
+    }
+
+    /// Ours, on the target, and not desired.
+    fn take_back(&mut self, owned: Cow<Owned>) {
+        let owned = owned.into_owned();
+        let ended = owned.grant.period.end() <= self.now;
+        self.plan.changes.push(if ended { Change::Expire { owned } } else { Change::Revoke { owned } });
     }
 
     /// Ours, and not on the target (any more).
