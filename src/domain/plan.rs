@@ -13,7 +13,7 @@
 //! Only what the ledger owns is ever changed or removed.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::{DateTime, Utc};
 
@@ -184,12 +184,18 @@ pub fn plan(
     for owned in owned {
         cases.entry(&owned.grant.access).or_default().owned.push(owned);
     }
+    let resolved: BTreeSet<&Entitlement> = current.entitlements.values().flatten().flatten().collect();
+    let blind = current.entitlements.values().any(Result::is_err);
     let mut plan = Plan { changes: Vec::new(), notes: desired.notes.clone() };
     for (access, mut case) in cases {
         case.wanted.sort();
         case.held.sort();
         case.owned.sort();
-        let mut step = Step { now, tenure: tenure(&access.entitlement), plan: &mut plan };
+        let hidden = blind && !resolved.contains(&access.entitlement);
+        let mut step = Step { now, tenure: tenure(&access.entitlement), hidden, plan: &mut plan };
+        if hidden {
+            case.owned.retain(|owned| owned.id.is_some());
+        }
         let settled = settle(step.tenure, &case.held, &case.owned, &mut step.plan.changes);
         match step.tenure {
             Tenure::Scheduled => step.scheduled(&case.wanted, settled),
@@ -205,6 +211,8 @@ pub fn plan(
 struct Step<'p> {
     now: DateTime<Utc>,
     tenure: Tenure,
+    /// The target may not have shown what there is: some spelling stands for nothing, and this may be what it stood for.
+    hidden: bool,
     plan: &'p mut Plan,
 }
 
@@ -235,9 +243,7 @@ impl Step<'_> {
                 None => self.create(wanted),
             }
         }
-        for (owned, _) in live {
-            self.plan.changes.push(Change::Revoke { owned: owned.into_owned() });
-        }
+        live.into_iter().for_each(|(owned, _)| self.take_back(owned));
     }
 
     /// A grant begins at once, and there is one for one access.
@@ -265,15 +271,22 @@ impl Step<'_> {
                 (None, None) => self.create(wanted),
             }
         }
-        for (owned, _) in live {
-            let owned = owned.into_owned();
-            let ended = owned.grant.period.end() <= self.now;
-            self.plan.changes.push(if ended { Change::Expire { owned } } else { Change::Revoke { owned } });
-        }
+        live.for_each(|(owned, _)| self.take_back(owned));
+    }
+
+    /// Ours, on the target, and not desired.
+    fn take_back(&mut self, owned: Cow<Owned>) {
+        let owned = owned.into_owned();
+        let ended = owned.grant.period.end() <= self.now;
+        self.plan.changes.push(if ended { Change::Expire { owned } } else { Change::Revoke { owned } });
     }
 
     /// Ours, and not on the target (any more).
     fn gone(&mut self, wanted: &[&Wanted], owned: Cow<Owned>) {
+        if self.hidden && (self.tenure == Tenure::Standing || owned.grant.period.end() > self.now) {
+            self.plan.notes.push(Note::Stands { grant: owned.grant.clone() });
+            return;
+        }
         let desired = wanted.iter().find(|wanted| wanted.grant.period.overlaps(&owned.grant.period));
         // What only stands is not given again; why it was not read is said elsewhere.
         if let Some(wanted) = desired.filter(|wanted| !wanted.stands && owned.grant.period.end() > self.now) {

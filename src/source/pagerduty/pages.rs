@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use futures_util::future::try_join_all;
 
 /// Rows a page, the most that the classic endpoints allow.
@@ -58,11 +58,11 @@ where
     if total.is_none_or(|total| rows.len() as u64 >= total) {
         return Ok(List::Whole(rows));
     }
-    // The list changed between two pages, and a row may have slipped through. Once more; a second time, what `more` says
-    // counts, so that a wrong total alone stops nobody's access.
+    // The list changed between two pages, and a row may have slipped through. Once more; a second time, it is half an
+    // answer, on which nobody's access may be taken back.
     let Some((rows, total)) = once(&what, &page).await? else { return Ok(List::TooLong) };
     if let Some(total) = total.filter(|total| (rows.len() as u64) < *total) {
-        tracing::warn!("PagerDuty counts {total} {what} and twice gave fewer; going on with {}", rows.len());
+        bail!("PagerDuty counts {total} {what} and twice gave only {}; half an answer is not used", rows.len());
     }
     Ok(List::Whole(rows))
 }
@@ -175,6 +175,13 @@ mod tests {
             Ok(Page { rows, more: Some(false), total: place.total.then_some(2) })
         });
         assert_eq!(list.await.expect("a list"), List::Whole(vec![1, 2]));
+    }
+
+    #[tokio::test]
+    async fn half_a_list_is_an_error() {
+        let list = read("numbers", async |_| Ok(Page { rows: vec![1], more: Some(false), total: Some(2) }));
+        let error = list.await.expect_err("half a list");
+        assert!(error.to_string().contains("counts 2 numbers and twice gave only 1"), "{error}");
     }
 
     #[tokio::test]

@@ -1,10 +1,10 @@
-//! Single decisions that the random histories do not reach, or reach seldom.
+//! What stands, and what is said of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::*;
+use crate::domain::*;
 
 fn at(minute: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::minutes(minute)
@@ -33,7 +33,7 @@ fn shift(start: i64, end: i64) -> Shift {
     }
 }
 
-fn rule(duration: Option<i64>) -> Rule {
+fn rule() -> Rule {
     Rule {
         name: "rule".into(),
         source: "source".into(),
@@ -42,49 +42,8 @@ fn rule(duration: Option<i64>) -> Rule {
         early: TimeDelta::zero(),
         late: TimeDelta::zero(),
         max_duration: None,
-        duration: duration.map(TimeDelta::minutes),
+        duration: None,
         grant: BTreeMap::new(),
-    }
-}
-
-#[test]
-fn an_empty_or_backward_shift_is_nobodys_even_for_a_fixed_duration() {
-    assert!(rule(Some(60)).takes(&shift(0, 1)));
-    assert!(!rule(Some(60)).takes(&shift(0, 0)));
-    assert!(!rule(Some(60)).takes(&shift(10, 0)));
-}
-
-#[test]
-fn an_intent_just_confirmed_is_no_strangers_grant() {
-    let held = Held { id: "g".into(), access: access(), from: Some(at(0)), until: Some(at(100)), foreign: false };
-    let current = Current { grants: vec![held], ..Current::default() };
-    let owned = Owned { entry: 1, id: None, grant: grant(0, 100), reasons: Reasons::default() };
-    // The shift was cut in two after the crash.
-    let desired = Desired { grants: vec![wanted(0, 20), wanted(60, 100)], notes: Vec::new() };
-    let plan = plan(at(0), &|_| Tenure::Scheduled, &desired, &current, &[owned]);
-    assert_eq!(plan.notes, [], "it is ours");
-    assert!(
-        matches!(&plan.changes[..], [Change::Confirm { .. }, Change::Create { grant: made, .. }, Change::Amend { to, .. }]
-            if *made == grant(60, 100) && *to == grant(0, 20)),
-        "{plan:?}"
-    );
-}
-
-#[test]
-fn a_schedule_whose_last_shift_is_over_has_nobody() {
-    let reading =
-        |shifts| Reading { schedule: shift(0, 1).schedule, coverage: Coverage::Window, shifts, remarks: vec![] };
-    let reason = Reason::new("rule", "source", &shift(10, 90));
-    let owned = [Owned { entry: 1, id: Some("g".into()), grant: grant(10, 90), reasons: vec![reason].into() }];
-    for (shifts, refused) in [(vec![], true), (vec![shift(0, 40)], true), (vec![shift(0, 60)], false)] {
-        let readings = Readings::from([(("source".into(), OnCall::Schedule("S".into())), Ok(reading(shifts)))]);
-        let window = Period::new(at(50), at(1000)).expect("not empty");
-        let aliases = BTreeMap::new();
-        let known =
-            Known { now: at(50), window, rules: &[], readings: &readings, aliases: &aliases, other_rules_stand: false };
-        let refusals = Limits { max_changes: 9, max_revoke_percent: 100 }.check(&known, &[(&owned, &Plan::default())]);
-        let emptied = Refusal::Emptied { source: "source".into(), schedule: "S".into(), grants: 1 };
-        assert_eq!(refusals, if refused { vec![emptied] } else { vec![] });
     }
 }
 
@@ -95,7 +54,7 @@ fn desired(email: Option<&str>, accounts: Vec<Account>, owned: &[Owned]) -> Desi
     let reading =
         Reading { schedule: shift.schedule.clone(), coverage: Coverage::Window, shifts: vec![shift], remarks: vec![] };
     let readings = Readings::from([(("source".into(), OnCall::Schedule("S".into())), Ok(reading))]);
-    let rules = [Rule { grant: BTreeMap::from([("t".into(), BTreeSet::from(["e".into()]))]), ..rule(None) }];
+    let rules = [Rule { grant: BTreeMap::from([("t".into(), BTreeSet::from(["e".into()]))]), ..rule() }];
     let window = Period::new(at(10), at(1000)).expect("not empty");
     let aliases = BTreeMap::new();
     let known =
@@ -149,19 +108,6 @@ fn what_only_stands_and_was_taken_away_is_not_said_to_be_given_again() {
             let plan = plan(at(10), &|_| tenure, &desired, &Current::default(), &owned);
             let given = plan.changes.iter().filter(|change| matches!(change, Change::Create { .. })).count();
             assert_eq!((plan.notes.len(), given), (drift, drift), "{plan:?}");
-        }
-    }
-}
-
-#[test]
-fn the_first_and_last_instants_do_not_panic() {
-    for tenure in [Tenure::Scheduled, Tenure::Expiring, Tenure::Standing] {
-        for until in [DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
-            let held = Held { id: "g".into(), access: access(), from: None, until: Some(until), foreign: false };
-            let current = Current { grants: vec![held], ..Current::default() };
-            let owned = Owned { entry: 1, id: Some("g".into()), grant: grant(0, 100), reasons: Reasons::default() };
-            let desired = Desired { grants: vec![Wanted { open: true, ..wanted(0, 100) }], notes: Vec::new() };
-            plan(at(0), &|_| tenure, &desired, &current, &[owned]);
         }
     }
 }
