@@ -20,7 +20,10 @@ fn amend() -> Change {
     Change::Amend { owned: owned(1, Some("g"), 50, 200), to: grant(100, 300), reasons: Reasons::default() }
 }
 
-fn plan_of(changes: &[(usize, fn() -> Change)]) -> Plan {
+/// How many of each kind.
+type Changes = &'static [(usize, fn() -> Change)];
+
+fn plan_of(changes: Changes) -> Plan {
     let changes = changes.iter().flat_map(|(count, change)| std::iter::repeat_with(change).take(*count));
     Plan { changes: changes.collect(), notes: Vec::new() }
 }
@@ -32,7 +35,6 @@ fn refusals(limits: Limits, plans: &[(&[Owned], &Plan)]) -> Vec<String> {
 #[test]
 fn so_many_changes_and_no_more() {
     let refused = ["6 changes are planned, and limits.max_changes allows 5"];
-    type Changes = &'static [(usize, fn() -> Change)];
     let cases: [(Changes, bool); 6] = [
         (&[(5, create)], false),
         (&[(6, create)], true),
@@ -73,7 +75,7 @@ fn so_large_a_share_is_revoked_and_no_more_once_there_are_ten() {
             "{revokes} of the {count} grants that we own would be revoked before their end, and \
              limits.max_revoke_percent allows 20 %"
         );
-        let found = refusals(limits, &[(&many(count), &plan_of(&[(revokes, revoke)]))]);
+        let found = refusals(limits, &[(&many(count), &Plan { changes: vec![revoke(); revokes], notes: Vec::new() })]);
         assert_eq!(found, if refuses { vec![expected] } else { vec![] }, "{revokes} of {count}");
     }
     let none = Limits { max_revoke_percent: 0, ..limits };

@@ -71,12 +71,26 @@ fn an_unread_schedule_holds_a_grant_though_its_other_reason_is_over() {
 }
 
 #[test]
+fn what_is_read_too_does_not_stand_but_follows_the_reading() {
+    let on_t = Shift { schedule: schedule("T"), ..shift(50, 150) };
+    let setup = Setup::new().second_rule().down("T").owns("second", &on_t, 150).reads("S", [shift(50, 200)]);
+    assert_eq!(setup.plan(Tenure::Scheduled), "amend #1 to 100..200");
+}
+
+#[test]
+fn longer_padding_waits_for_the_reading() {
+    padded().rule(|rule| rule.late = TWENTY * 2).down("S").plans("stands 100..110");
+}
+
+#[test]
 fn nothing_is_given_again_because_of_something_unread() {
-    let taken_away = Setup::new().down("S").owns("rule", &shift(50, 200), 200);
-    for tenure in TENURES {
-        let desired = taken_away.desired();
-        let plan = super::super::plan(at(NOW), &|_| tenure, &desired, &taken_away.current, &taken_away.owned);
-        assert_eq!(said(&plan), "forget #1", "{tenure:?}");
+    for from in [50, 150] {
+        let taken_away = Setup::new().down("S").owns("rule", &shift(from, 200), 200);
+        for tenure in TENURES {
+            let desired = taken_away.desired();
+            let plan = super::super::plan(at(NOW), &|_| tenure, &desired, &taken_away.current, &taken_away.owned);
+            assert_eq!(said(&plan), "forget #1", "{tenure:?}");
+        }
     }
 }
 

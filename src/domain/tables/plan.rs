@@ -156,6 +156,13 @@ fn a_grant_of_ours_that_was_moved_by_hand_is_moved_back() {
 }
 
 #[test]
+fn of_two_grants_of_ours_the_one_that_fits_stays() {
+    let held = vec![held(Tenure::Scheduled, "g", 50, 150), held(Tenure::Scheduled, "h", 50, 200)];
+    let owned = [owned(1, Some("g"), 50, 150), owned(2, Some("h"), 50, 200)];
+    assert_eq!(said(&decide(Tenure::Scheduled, vec![wanted(100, 200)], held, &owned)), "revoke #1");
+}
+
+#[test]
 fn other_reasons_for_the_same_period_are_written_down() {
     for tenure in TENURES {
         let reasons: Reasons = vec![Reason::new("rule", "source", &shift(50, 200))].into();
