@@ -68,8 +68,9 @@ impl Company {
         let schedules = shifts / SHIFTS;
         let names =
             |rule: usize| (0..spread.each).map(move |at| format!("prod-database-{:04}", rule * spread.each + at));
-        let entitlement =
-            |name: String| (name.clone(), Ok(BTreeSet::from([Entitlement { id: format!("rs-{name}"), name }])));
+        let entitlement = |name: String| {
+            (name.clone(), Ok(BTreeSet::from([Entitlement { id: format!("rs-{name}").into(), name: name.into() }])))
+        };
         let account =
             |person| Account { id: AccountId(format!("a-{person:08x}")), email: email(person), suspended: false };
         let readings = (0..schedules).map(|at| ((SOURCE.into(), asked(at)), Ok(reading(at, now))));

@@ -29,7 +29,7 @@ pub struct Common {
     #[arg(long, short, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
     /// Look this far ahead, for instance 7d or 36h
-    #[arg(long, value_name = "SPAN", global = true)]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true, global = true)]
     pub window: Option<Span>,
     /// Print the report in this form
     #[arg(long, value_name = "FORM", default_value = "text", global = true)]

@@ -42,13 +42,14 @@ name!(
 
 /// What can be had on a target: a resource, role, group, team, permission set.
 ///
-/// Two are the same when their ids are the same; the name is for people.
+/// Two are the same when their ids are the same; the name is for people. Clones share both: as many grants name it as there
+/// are shifts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Entitlement {
     /// The target's own id, which outlives a change of name.
-    pub id: String,
+    pub id: Arc<str>,
     /// As that target spells it in a rule, for instance `prod-postgres` or `role:dba`.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 impl PartialEq for Entitlement {

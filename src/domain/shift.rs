@@ -1,6 +1,7 @@
 //! Who is on call, from when to when.
 
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Letters beyond ASCII that fold to one of ASCII, as the Kelvin sign does to `k`, stay: a look-alike is somebody else.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String")]
-pub struct Email(String);
+pub struct Email(Arc<str>);
 
 impl Email {
     pub fn new(address: &str) -> Self {
@@ -22,7 +23,7 @@ impl Email {
                 folded.collect()
             }
         };
-        Self(address.trim().chars().map(fold).collect())
+        Self(address.trim().chars().map(fold).collect::<String>().into())
     }
 
     /// The address, where `text` looks like one, and like nothing that a search could take for a pattern.

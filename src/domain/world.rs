@@ -117,7 +117,10 @@ fn email(person: usize) -> Email {
 
 pub fn access(person: usize, entitlement: usize) -> Access {
     let id = format!("e{entitlement}");
-    Access { account: AccountId(format!("a{person}")), entitlement: Entitlement { name: id.clone(), id } }
+    Access {
+        account: AccountId(format!("a{person}")),
+        entitlement: Entitlement { name: id.as_str().into(), id: id.into() },
+    }
 }
 
 /// One run of the tool in the model world: what it knew, what it decided, and what the target showed around it.

@@ -183,7 +183,7 @@ fn parse(entry: i64, row: &Row<'_>) -> Result<Owned> {
     let period = Period::new(instant("from")?, instant("until")?).context("it ends before it begins")?;
     let access = Access {
         account: AccountId(text("account")?),
-        entitlement: Entitlement { id: text("entitlement")?, name: text("entitlement_name")? },
+        entitlement: Entitlement { id: text("entitlement")?.into(), name: text("entitlement_name")?.into() },
     };
     Ok(Owned {
         entry,

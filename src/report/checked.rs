@@ -49,7 +49,9 @@ impl Checked {
                         .iter()
                         .filter_map(|(spelling, found)| Some((spelling, found.as_ref().ok()?)));
                     target.entitlements = found
-                        .map(|(spelling, found)| (spelling.clone(), found.iter().map(|one| one.name.clone()).collect()))
+                        .map(|(spelling, found)| {
+                            (spelling.clone(), found.iter().map(|one| one.name.to_string()).collect())
+                        })
                         .collect();
                     let failing = plan.notes.iter().filter(|note| note.is_failure());
                     target.notes = failing.map(|note| NoteReport::new(note, &connected.name)).collect();

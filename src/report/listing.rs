@@ -78,8 +78,8 @@ impl Owning {
             id: owned.id.as_ref().map(|id| id.0.clone()),
             account: owned.grant.access.account.0.clone(),
             email: owned.grant.email.as_str().to_owned(),
-            entitlement: owned.grant.access.entitlement.name.clone(),
-            entitlement_id: owned.grant.access.entitlement.id.clone(),
+            entitlement: owned.grant.access.entitlement.name.to_string(),
+            entitlement_id: owned.grant.access.entitlement.id.to_string(),
             period: span(owned.grant.period),
             reasons: owned.reasons.iter().map(ReasonReport::from).collect(),
         };

@@ -28,16 +28,16 @@ impl NoteReport {
             Note::NoAccount { email, .. } | Note::ManyAccounts { email, .. } | Note::Suspended { email, .. } => {
                 (Some(email), None)
             }
-            Note::NoEntitlement { entitlement, .. } => (None, Some(entitlement)),
+            Note::NoEntitlement { entitlement, .. } => (None, Some(&**entitlement)),
             Note::AlreadyHeld { grant, .. }
             | Note::NotYet { grant }
             | Note::Stands { grant }
-            | Note::Drift { grant } => (Some(&grant.email), Some(&grant.access.entitlement.name)),
+            | Note::Drift { grant } => (Some(&grant.email), Some(&*grant.access.entitlement.name)),
         };
         Self {
             kind: kind(note),
             email: email.map(|email| email.as_str().to_owned()),
-            entitlement: entitlement.cloned(),
+            entitlement: entitlement.map(str::to_owned),
             text: sentence(note, target),
             failure: note.is_failure(),
         }

@@ -372,5 +372,5 @@ fn note(skipped: &mut Vec<&'static str>, what: &'static str) {
 
 /// The access of an account to an entitlement whose id and name are known.
 pub fn access(account: &str, id: &str, name: &str) -> Access {
-    Access { account: AccountId::from(account), entitlement: Entitlement { id: id.to_owned(), name: name.to_owned() } }
+    Access { account: AccountId::from(account), entitlement: Entitlement { id: id.into(), name: name.into() } }
 }

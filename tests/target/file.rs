@@ -115,7 +115,7 @@ async fn without_lists_everybody_and_everything_is_there() {
     let document = Document::absent(Tenure::Scheduled);
     let current = reading(&document.config(), &asked(&[ALICE], &["anything"])).await;
     assert_eq!(current.accounts[0].id.0, ALICE);
-    assert_eq!(current.entitlements["anything"].as_ref().unwrap().first().unwrap().id, "anything");
+    assert_eq!(current.entitlements["anything"].as_ref().unwrap().first().unwrap().id.as_ref(), "anything");
     assert!(!document.path.parent().unwrap().exists(), "reading makes nothing");
 
     document.connect().await.grant(&grant(ALICE, "anything", shift(8))).await.unwrap();

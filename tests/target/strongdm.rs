@@ -42,7 +42,7 @@ async fn connect(fake: &Fake) -> Box<dyn Target> {
 }
 
 fn database() -> Entitlement {
-    Entitlement { id: "rs-1".to_owned(), name: DATABASE.to_owned() }
+    Entitlement { id: "rs-1".into(), name: DATABASE.into() }
 }
 
 /// Alice on the database.
@@ -131,7 +131,7 @@ impl Stage for StrongDmStage {
     }
 
     fn absences(&self, access: &Access) -> Option<Vec<String>> {
-        let held = (access.account.0.clone(), access.entitlement.id.clone());
+        let held = (access.account.0.clone(), access.entitlement.id.to_string());
         let absent = self.fake.changes().into_iter().filter(|change| !change.live.contains(&held));
         self.gapless.then(|| absent.map(|change| format!("{} at {}", change.what, change.at)).collect())
     }

@@ -14,7 +14,7 @@ fn at(second: i64) -> DateTime<Utc> {
 fn grant(account: &str, entitlement: &str) -> (Grant, Reasons) {
     let access = Access {
         account: AccountId(account.to_owned()),
-        entitlement: Entitlement { id: format!("id-{entitlement}"), name: entitlement.to_owned() },
+        entitlement: Entitlement { id: format!("id-{entitlement}").into(), name: entitlement.into() },
     };
     let period = Period::new(at(0), at(3600)).expect("not empty");
     let reason = Reason {
@@ -95,7 +95,11 @@ fn answers_what_was_written() {
     ]);
     let owned = Sqlite::open(&path).unwrap().owned().unwrap();
     assert_eq!(owned, expected);
-    assert_eq!(owned["github"][0].grant.access.entitlement.name, "team", "names do not count as equal by themselves");
+    assert_eq!(
+        owned["github"][0].grant.access.entitlement.name.as_ref(),
+        "team",
+        "names do not count as equal by themselves"
+    );
 }
 
 #[test]

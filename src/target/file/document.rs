@@ -238,7 +238,7 @@ impl Entry {
         let until = (tenure != Tenure::Standing).then(|| Instant::from(period.end()));
         let mut digest = Sha256::new();
         let dates = [&from, &until].map(|date| date.as_ref().map_or("", |date| &date.spelled));
-        for part in [&access.account.0, &access.entitlement.id, dates[0], dates[1]] {
+        for part in [&access.account.0, &*access.entitlement.id, dates[0], dates[1]] {
             // With its length before it, no part can run into the next.
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part);
@@ -248,7 +248,7 @@ impl Entry {
             id: format!("g-{id}"),
             account: access.account.0.clone(),
             email: Some(email.to_string()),
-            entitlement: access.entitlement.id.clone(),
+            entitlement: access.entitlement.id.to_string(),
             from,
             until,
             by: Some(MARK.to_owned()),
@@ -287,5 +287,5 @@ impl Entry {
 
 /// The document knows an entitlement by its name alone.
 fn named(name: &str) -> Entitlement {
-    Entitlement { id: name.to_owned(), name: name.to_owned() }
+    Entitlement { id: name.into(), name: name.into() }
 }

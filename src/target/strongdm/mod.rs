@@ -129,7 +129,7 @@ impl StrongDm {
         let (grants, attachments) =
             tokio::try_join!(self.api.account_grants(&by_resource), self.api.account_attachments(&by_role))
                 .context("the grants of strongDM cannot be read")?;
-        let known = |id: String| entitlements.get(&Entitlement { id, name: String::new() }).cloned();
+        let known = |id: String| entitlements.get(&Entitlement { id: id.into(), name: "".into() }).cloned();
         let mut held = BTreeMap::new();
         for grant in grants {
             if let Some(entitlement) = known(grant.resource_id.clone()) {
@@ -193,7 +193,7 @@ impl StrongDm {
             return Ok(self.remember(membership(same, entitlement.clone())));
         }
         let attachment = match self.api.create_account_attachment(account, &entitlement.id).await {
-            Ok(id) => AccountAttachment { id, account_id: account.clone(), role_id: entitlement.id.clone() },
+            Ok(id) => AccountAttachment { id, account_id: account.clone(), role_id: entitlement.id.to_string() },
             Err(error) if api::code(&error) == Some(Code::AlreadyExists) => {
                 self.api.account_attachment_to(account, &entitlement.id).await?.ok_or(error)?
             }
@@ -288,7 +288,7 @@ fn is_role(entitlement: &Entitlement) -> bool {
 /// A grant of ours in strongDM's words. Both dates are always there: without an end it would never end.
 fn request(Grant { access, period, .. }: &Grant) -> AccountGrant {
     AccountGrant {
-        resource_id: access.entitlement.id.clone(),
+        resource_id: access.entitlement.id.to_string(),
         account_id: access.account.0.clone(),
         start_from: Some(timestamp(period.start())),
         valid_until: Some(timestamp(period.end())),

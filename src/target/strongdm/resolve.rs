@@ -66,7 +66,8 @@ impl Catalogue {
 
     /// The entitlements behind a spelling; none where it is unknown.
     fn find(&self, spelling: &Spelling) -> Result<BTreeSet<Entitlement>, String> {
-        let entitlement = |resource: &Resource| Entitlement { id: resource.id.clone(), name: resource.name.clone() };
+        let entitlement =
+            |resource: &Resource| Entitlement { id: resource.id.as_str().into(), name: resource.name.as_str().into() };
         match spelling {
             Spelling::Resource(name) => {
                 let found: Vec<_> = self.resources.values().filter(|resource| resource.name == *name).collect();
@@ -98,7 +99,10 @@ impl Catalogue {
                         found.len()
                     ));
                 }
-                let role = |role: &Role| Entitlement { id: role.id.clone(), name: format!("{ROLE}{}", role.name) };
+                let role = |role: &Role| Entitlement {
+                    id: role.id.as_str().into(),
+                    name: format!("{ROLE}{}", role.name).into(),
+                };
                 Ok(found.into_iter().map(role).collect())
             }
         }
@@ -191,7 +195,7 @@ mod tests {
     }
 
     fn ids(found: Result<BTreeSet<Entitlement>, String>) -> Vec<String> {
-        found.unwrap().into_iter().map(|entitlement| entitlement.id).collect()
+        found.unwrap().into_iter().map(|entitlement| entitlement.id.to_string()).collect()
     }
 
     #[test]

@@ -331,7 +331,7 @@ fn the_config_needs_two_keys_and_refuses_what_it_does_not_know() {
 
 #[test]
 fn roles_stand_and_resources_keep_time() {
-    let entitlement = |id: &str| Entitlement { id: id.into(), name: String::new() };
+    let entitlement = |id: &str| Entitlement { id: id.into(), name: "".into() };
     assert!(is_role(&entitlement("r-1")));
     assert!(!is_role(&entitlement("rs-1")));
 }

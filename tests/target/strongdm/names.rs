@@ -19,7 +19,7 @@ async fn accounts(fake: &Fake, emails: &[&str]) -> Vec<String> {
 async fn resolve(fake: &Fake, spelling: &str) -> Result<Vec<String>, String> {
     let mut current = read(fake, &[], &[spelling]).await;
     let found = current.entitlements.remove(spelling).expect("every spelling asked for has an answer");
-    found.map(|found| found.into_iter().map(|entitlement| entitlement.id).collect())
+    found.map(|found| found.into_iter().map(|entitlement| entitlement.id.to_string()).collect())
 }
 
 fn resources(names: &[&str]) -> Fake {
@@ -181,7 +181,7 @@ async fn roles_are_standing_and_resources_scheduled() {
         .entitlements
         .values()
         .map(|found| found.as_ref().expect("it exists").first().expect("one"))
-        .map(|entitlement| (entitlement.id.clone(), target.tenure(entitlement)))
+        .map(|entitlement| (entitlement.id.to_string(), target.tenure(entitlement)))
         .collect();
     let expected = [("r-1", Tenure::Standing), ("r-2", Tenure::Standing), ("rs-1", Tenure::Scheduled)];
     assert_eq!(tenures, expected.map(|(id, tenure)| (id.to_owned(), tenure)).into());
