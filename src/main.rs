@@ -80,7 +80,7 @@ async fn with_config(cli: &Cli) -> Result<u8> {
     match &cli.verb {
         Some(Verb::Shifts { from }) => show::shifts(&run, &selection, from.unwrap_or(now), window, &style, json).await,
         Some(Verb::Check) => show::check(&run, &selection, now, window, &style, json).await,
-        Some(Verb::Grants) => show::grants(&config, &style, json),
+        Some(Verb::Grants) => show::grants(&config, &style, json).await,
         _ => {
             let order = Order { now, window, dry_run: cli.sync.dry_run, force: cli.sync.force };
             let mut report = run::sync(&run, &selection, order).await?;

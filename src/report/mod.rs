@@ -12,10 +12,11 @@ use std::io::{self, Write};
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::apply::Outcome;
+use crate::decision::{Decision, Inputs};
 use crate::domain::{Period, Plan, Reading};
 
 pub use change::{Action, ChangeReport, ReasonReport, State};
@@ -49,9 +50,8 @@ pub struct Report {
     /// SHA-256 of the plan: the same inputs give the same digest.
     pub digest: String,
     pub exit_code: u8,
-    /// The ledger could not be written; what was done is found again by the next run.
-    #[serde(skip)]
-    pub ledger_failed: bool,
+    /// Why the ledger could not be written; what was done is found again by the next run.
+    pub ledger_error: Option<String>,
 }
 
 /// Which run it was.
@@ -62,7 +62,7 @@ pub struct RunReport {
 }
 
 /// A span of time; `null` where it has no such bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Span {
     pub from: Option<DateTime<Utc>>,
     pub until: Option<DateTime<Utc>>,
@@ -88,7 +88,7 @@ pub struct TargetReport {
 }
 
 /// How many changes and people came to what; in a dry run, would come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     pub created: usize,
     pub amended: usize,
@@ -154,8 +154,33 @@ impl Report {
             requests: Requests::default(),
             digest: String::new(),
             exit_code: 0,
-            ledger_failed: false,
+            ledger_error: None,
         }
+    }
+
+    /// Everything that is known before anything is done.
+    pub fn planned(dry_run: bool, inputs: &Inputs, decision: &Decision) -> Self {
+        let mut report = Self::new(inputs.now, dry_run, inputs.window);
+        for ((name, _), reading) in &inputs.readings {
+            report.sources.entry(name.clone()).or_default().add(reading);
+        }
+        for (name, plan) in &decision.plans {
+            let target = report.targets.entry(name.clone()).or_default();
+            match plan {
+                Ok(plan) => target.planned(plan, name),
+                Err(error) => target.error = Some(error.clone()),
+            }
+        }
+        report.digest = digest(&report, inputs.now);
+        report
+    }
+
+    /// What could not be read, by the name of the source or target.
+    pub fn faults(&self) -> impl Iterator<Item = (&str, &str)> {
+        let sources =
+            self.sources.iter().flat_map(|(name, source)| source.errors.iter().map(move |error| (&**name, &**error)));
+        let targets = self.targets.iter().filter_map(|(name, target)| Some((&**name, target.error.as_deref()?)));
+        sources.chain(targets)
     }
 
     /// The changes that touch a target, with its name.
@@ -189,7 +214,7 @@ impl Report {
 }
 
 /// The digest of what is planned: of every change that touches a target, what begins now being the same whenever now is.
-pub fn digest(report: &Report, now: DateTime<Utc>) -> String {
+fn digest(report: &Report, now: DateTime<Utc>) -> String {
     let mut hash = Sha256::new();
     for (target, change) in report.changes() {
         let from = Some(change.from).filter(|from| *from > now);

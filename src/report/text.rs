@@ -37,6 +37,9 @@ pub fn text(report: &Report, style: &Style) -> String {
     for (name, target) in &report.targets {
         section(&mut out, name, target, report, style);
     }
+    if let Some(error) = &report.ledger_error {
+        let _ = writeln!(out, "! ledger: {error}");
+    }
     for refusal in &report.refused {
         let _ = writeln!(out, "! refused: {refusal}");
     }
@@ -84,7 +87,7 @@ fn notes(out: &mut String, target: &TargetReport, style: &Style) {
     if style.quiet {
         return;
     }
-    let kinds: BTreeSet<&str> = target.notes.iter().filter(|note| !note.failure).map(|note| note.kind).collect();
+    let kinds: BTreeSet<&str> = target.notes.iter().filter(|note| !note.failure).map(|note| &*note.kind).collect();
     for kind in kinds {
         let same: Vec<_> = target.notes.iter().filter(|note| note.kind == kind && !note.failure).collect();
         let listed = if style.verbose { same.len() } else { LISTED };
