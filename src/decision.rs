@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{Current, Email, Known, Limits, Owned, Period, Plan, Readings, Refusal, Rule, Tenure, plan};
 
 /// Everything that the plans of a run are made from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inputs {
     pub now: DateTime<Utc>,
     /// The look-ahead.
@@ -18,12 +19,15 @@ pub struct Inputs {
     pub partial: bool,
     pub aliases: BTreeMap<Email, Email>,
     pub limits: Limits,
+    #[serde(with = "pairs")]
     pub readings: Readings,
     pub targets: BTreeMap<String, Seen>,
+    /// Why nothing can be done for what we own on targets that the config does not describe any more.
+    pub lost: BTreeMap<String, String>,
 }
 
 /// One target as it was read, and what we own there.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     pub owned: Vec<Owned>,
     /// What the target shows, or why it could not be read.
@@ -70,5 +74,20 @@ impl Seen {
         let desired = known.desired(name, current, &self.owned);
         let tenure = |entitlement: &crate::domain::Entitlement| self.tenures[&entitlement.id];
         Ok(plan(known.now, &tenure, &desired, current, &self.owned))
+    }
+}
+
+/// A map whose keys are no text, as a list of pairs.
+mod pairs {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::domain::Readings;
+
+    pub fn serialize<S: Serializer>(readings: &Readings, serializer: S) -> Result<S::Ok, S::Error> {
+        readings.iter().collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Readings, D::Error> {
+        Ok(Vec::deserialize(deserializer)?.into_iter().collect())
     }
 }

@@ -25,6 +25,7 @@
 //! | [`audit`] | what the audit log holds: events, chained by their hashes |
 //! | [`net`] | one client for HTTP and one for gRPC: deadlines, retries, rate limits, proxies, private CAs |
 //! | [`config`] | the config file as typed data, its faults reported together |
+//! | [`recording`] | what a plan was made from, kept and planned again: `--record`, `--replay` |
 //! | [`secret`] | a secret from environment, file or command; never shown |
 //! | [`span`] | lengths of time as people write them |
 //! | [`harmless`] | text from elsewhere, with what a terminal would obey written out |
@@ -57,6 +58,7 @@ pub mod ledger;
 pub mod near;
 pub mod net;
 pub mod progress;
+pub mod recording;
 pub mod report;
 pub mod run;
 pub mod secret;

@@ -19,22 +19,26 @@ use crate::apply::{Applier, Outcome};
 use crate::audit::Journal;
 use crate::decision::{Decision, Inputs};
 use crate::domain::{Owned, Period};
-use crate::exit::Exit;
 use crate::ledger::{self, Ledger};
-use crate::report::Report;
+use crate::recording;
+use crate::report::{Report, Requests, Reviewed};
 use crate::selection::Selection;
 use crate::span::Span;
 use crate::survey::{Connected, RunContext};
 
 /// What one run is to do.
 #[derive(Debug, Clone, Copy)]
-pub struct Order {
+pub struct Order<'a> {
     pub now: DateTime<Utc>,
     pub window: Span,
     /// The plan is the end.
     pub dry_run: bool,
     /// The limits do not bind this run.
     pub force: bool,
+    /// The plan that a person has looked at; another one is not carried out.
+    pub expected: Option<&'a Reviewed>,
+    /// Where to write down what the plan was made from.
+    pub record: Option<&'a Path>,
 }
 
 /// The plan of one target as it was carried out.
@@ -48,7 +52,7 @@ struct Carried {
 ///
 /// # Errors
 /// Where the run cannot begin, or was stopped before it had begun to change anything.
-pub async fn sync(run: &RunContext<'_>, selection: &Selection, order: Order) -> Result<Report> {
+pub async fn sync(run: &RunContext<'_>, selection: &Selection, order: Order<'_>) -> Result<Report> {
     let path = &run.config.ledger;
     let mut ledger = if order.dry_run { ledger::look(path).await? } else { Some(ledger::open(path).await?) };
     let (owned, last) = match &mut ledger {
@@ -56,36 +60,32 @@ pub async fn sync(run: &RunContext<'_>, selection: &Selection, order: Order) -> 
         None => (BTreeMap::new(), None),
     };
     let window = window(order.now, order.window)?;
-    let lost = lost(run, &owned);
     let (inputs, connected, requests) = tokio::select! {
         read = run.survey(selection, order.now, window, owned) => read?,
         () = run.stop.asked() => bail!("told to stop while reading; nothing was changed"),
     };
     let decision = inputs.decide();
     let mut report = Report::planned(order.dry_run, &inputs, &decision);
-    report.requests.sources = requests;
-    report.requests.targets = requests_of(&connected);
-    for (name, error) in lost {
-        report.targets.entry(name).or_default().error = Some(error);
+    report.requests = Requests { sources: requests, targets: requests_of(&connected) };
+    report.check(&decision, order.force, order.expected);
+    if let Some(file) = order.record {
+        recording::write(file, &report, &inputs, &run.config.timezone)?;
     }
-    if !order.force {
-        report.refused = decision.refusals.iter().map(ToString::to_string).collect();
-    }
-    let Some(ledger) = ledger.filter(|_| !order.dry_run) else { return Ok(ended(report)) };
+    let Some(ledger) = ledger.filter(|_| !order.dry_run) else { return Ok(report.ended()) };
 
     let journal = Journal::new("sync", report.run.id.clone(), &run.config.digest, run.clock);
     let ledger = Mutex::new(ledger);
-    if report.refused.is_empty() {
+    if report.may_go_on() {
         let carried = apply(run, &journal, order, (&inputs, &decision), &connected, &ledger, &report).await?;
         record(&mut report, &decision, carried);
         report.requests.targets = requests_of(&connected);
     }
-    let mut report = ended(report);
+    let mut report = report.ended();
     let end = journal.end(&report, last.as_ref());
     if let Err(error) = ledger.into_inner().write(order.now, &[], &end).await {
         report.ledger_error.get_or_insert(format!("{error:#}"));
     }
-    Ok(ended(report))
+    Ok(report.ended())
 }
 
 /// What the ledger says is ours, without taking the lock.
@@ -105,23 +105,11 @@ pub fn window(now: DateTime<Utc>, window: Span) -> Result<Period> {
     Period::new(now, end).context("the window is empty; give it some time, for instance --window 7d")
 }
 
-/// Targets on which we own something and which the config does not describe any more.
-fn lost(run: &RunContext, owned: &BTreeMap<String, Vec<Owned>>) -> BTreeMap<String, String> {
-    let lost = owned.iter().filter(|(name, owned)| !owned.is_empty() && !run.config.targets.contains_key(*name));
-    let sentence = |owned: &[Owned]| {
-        format!(
-            "the ledger says that {} grants are ours here, and the config has no such target; describe it again so that they can be taken back",
-            owned.len()
-        )
-    };
-    lost.map(|(name, owned)| (name.clone(), sentence(owned))).collect()
-}
-
 /// Carries out every plan, all targets side by side.
 async fn apply(
     run: &RunContext<'_>,
     journal: &Journal,
-    order: Order,
+    order: Order<'_>,
     (inputs, decision): (&Inputs, &Decision),
     connected: &[Connected],
     ledger: &Mutex<Box<dyn Ledger>>,
@@ -155,17 +143,4 @@ fn record(report: &mut Report, decision: &Decision, carried: BTreeMap<String, Ca
 
 fn requests_of(connected: &[Connected]) -> BTreeMap<String, u64> {
     connected.iter().map(|connected| (connected.name.clone(), connected.requests())).collect()
-}
-
-/// The report, counted, with what cron is told.
-fn ended(mut report: Report) -> Report {
-    report.count();
-    let counts = &report.counts;
-    let exit = match () {
-        () if report.ledger_error.is_some() => Exit::CouldNotRun,
-        () if !report.refused.is_empty() => Exit::Refused,
-        () => Exit::when(counts.failed + counts.skipped + counts.unserved == 0),
-    };
-    report.exit_code = exit.code();
-    report
 }

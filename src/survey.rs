@@ -80,6 +80,7 @@ impl RunContext<'_> {
             limits: Limits { max_changes: limits.max_changes, max_revoke_percent: limits.max_revoke_percent },
             readings,
             targets: BTreeMap::new(),
+            lost: self.lost(&owned),
         };
         let known = inputs.known();
         let stage = self.progress.bar("Reading targets", connected.len());
@@ -94,6 +95,17 @@ impl RunContext<'_> {
         });
         inputs.targets = join_all(reading).await.into_iter().collect();
         Ok((inputs, connected, requests))
+    }
+
+    fn lost(&self, owned: &BTreeMap<String, Vec<Owned>>) -> BTreeMap<String, String> {
+        let lost = owned.iter().filter(|(name, owned)| !owned.is_empty() && !self.config.targets.contains_key(*name));
+        let sentence = |owned: &[Owned]| {
+            format!(
+                "the ledger says that {} grants are ours here, and the config has no such target; describe it again so that they can be taken back",
+                owned.len()
+            )
+        };
+        lost.map(|(name, owned)| (name.clone(), sentence(owned))).collect()
     }
 
     /// Reads every source that is asked something. What could not be read is an error inside the answer.

@@ -49,6 +49,12 @@ pub fn text(report: &Report, style: &Style) -> String {
             "Nothing was changed. Look at the plan above, and lift the limits once with --force if it is right."
         );
     }
+    for difference in &report.differences {
+        let _ = writeln!(out, "! not as reviewed: {difference}");
+    }
+    if !report.differences.is_empty() {
+        let _ = writeln!(out, "Nothing was changed. Review the plan above, and expect its digest: {}", report.digest);
+    }
     if !style.quiet || !out.is_empty() {
         let _ = writeln!(out, "{}", summary(report));
     }
@@ -184,7 +190,7 @@ fn summary(report: &Report) -> String {
         (counts.failed, "failing", "failed"),
         (counts.unserved, "not served", "not served"),
     ];
-    let planned = report.dry_run || !report.refused.is_empty();
+    let planned = report.dry_run || !report.may_go_on();
     let told = parts.iter().filter(|(count, ..)| *count > 0);
     let told: Vec<String> =
         told.map(|(count, plan, done)| format!("{count} {}", if planned { plan } else { done })).collect();
