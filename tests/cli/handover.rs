@@ -16,10 +16,6 @@ use crate::fakes::strongdm::Several;
 
 const SECOND: &str = "PSECOND";
 
-/// Changes that the undisturbed run makes: on strongDM four grants (two to be moved or taken back, two to be given and one
-/// overdue role), in the document five.
-pub const CHANGES: &str = "Done: ";
-
 /// What a run leaves on both targets for the time after it, strangers' grants and history left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
@@ -68,6 +64,7 @@ impl Place for InFile {
 /// Everything in its place for the disturbed run.
 pub struct Handover {
     pub office: Office,
+    config: String,
     ledger: Box<dyn Place>,
     strongdm: strongdm::World,
     document: String,
@@ -106,7 +103,7 @@ fn rules(limits: &str) -> String {
         "[target.policy]\nkind = \"file\"\npath = \"grants.json\"\n\
          [[rule]]\nname = \"database\"\nschedules = [{PRIMARY:?}]\ngrant.strongdm = [\"prod-postgres\", \"role:dba\"]\n\
          grant.policy = [\"prod-postgres\"]\n\
-         [[rule]]\nname = \"operations\"\nschedules = [{SECOND:?}]\ngrant.strongdm = [\"role:ops\"]\n\
+         [[rule]]\nname = \"operations\"\nschedules = [\"Operations\"]\ngrant.strongdm = [\"role:ops\"]\n\
          grant.policy = [\"ops\"]\n{limits}"
     )
 }
@@ -163,10 +160,12 @@ impl Handover {
         // On a plan this small, what was already given decides whether a share of it may be taken back.
         let office = Office::with(morning(), organisation.clone(), &rules("[limits]\nmax_revoke_percent = 100\n"));
         let config = office.desk.read("oncall-sync.toml");
-        office.desk.write("oncall-sync.toml", config.replace("\"ledger.db\"", &format!("{:?}", ledger.location())));
+        let config =
+            config.replace("ledger = \"ledger.db\"", &format!("ledger = {:?}\ndeadline = \"4m\"", ledger.location()));
+        office.desk.write("oncall-sync.toml", &config);
         let document = format!("{{\n  \"version\": 1,\n  \"grants\": [\n{}\n  ]\n}}\n", STRANGERS.join(",\n"));
         office.desk.write("grants.json", &document);
-        Self { office, ledger: Box::new(ledger), strongdm: organisation, document, strangers }
+        Self { office, config, ledger: Box::new(ledger), strongdm: organisation, document, strangers }
     }
 
     fn keep(&mut self) {
@@ -188,11 +187,11 @@ impl Handover {
         self.time(0);
     }
 
-    /// Changes lines of the config, for the next runs.
-    pub fn reconfigure(&self, from: &str, to: &str) {
-        let config = self.office.desk.read("oncall-sync.toml");
-        assert!(config.contains(from), "no {from:?} in {config}");
-        self.office.desk.write("oncall-sync.toml", config.replace(from, to));
+    /// The time that the next runs have, in all and for one attempt at one request.
+    pub fn within(&self, deadline: &str, timeout: &str) {
+        let config = self.config.replace("deadline = \"4m\"", &format!("deadline = \"{deadline}\""));
+        let config = config.replace("timeout = \"20s\"", &format!("timeout = \"{timeout}\""));
+        self.office.desk.write("oncall-sync.toml", config);
     }
 
     /// The names of the servers by their ports.
@@ -283,15 +282,19 @@ impl Handover {
         expect(self.office.writes() == 0, || "the run after it writes to strongDM".into())?;
         let after = file("grants.json").expect("a document");
         expect(before == after, || "the run after it writes to the document".into())?;
-        self.is_whole(wanted)
+        self.is_whole(wanted)?;
+        self.is_known()
     }
 
-    /// Whether both targets hold what is wanted, the ledger owns just that, and strangers have what they had.
+    /// Whether both targets hold what is wanted, and strangers have what they had.
     fn is_whole(&self, wanted: &State) -> Result<(), String> {
         self.strangers_kept()?;
         let state = self.state();
-        expect(state == *wanted, || format!("there is {state:#?}, and not {wanted:#?}"))?;
+        expect(state == *wanted, || format!("there is {state:#?}, and not {wanted:#?}"))
+    }
 
+    /// Whether the ledger owns just what the targets hold of ours, each with its id.
+    fn is_known(&self) -> Result<(), String> {
         let live = self.office.strongdm.grants().into_iter().filter(|grant| !grant.is_expired(at(5)));
         let members = self.office.strongdm.attachments().into_iter().map(|one| one.id);
         let ids = live.map(|grant| grant.id).chain(members).filter(|id| !self.strangers.contains(id));

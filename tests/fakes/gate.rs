@@ -100,7 +100,12 @@ impl Gate {
                 // Bound and not listening: the port stays ours, and whoever knocks is refused.
                 let held = TcpSocket::new_v4().expect("a socket");
                 held.set_reuseaddr(true).expect("a socket");
-                held.bind(address).expect("it was ours");
+                // A process that is just being started holds a copy of the old socket until it is.
+                let start = Instant::now();
+                while let Err(error) = held.bind(address) {
+                    assert!(start.elapsed() < PATIENCE, "{address} was ours: {error}");
+                    tokio::task::yield_now().await;
+                }
                 closed.wait_for(|closed| !closed).await.expect("the door holds the other end");
                 listener = held.listen(1024).expect("a bound socket");
             }

@@ -137,6 +137,11 @@ impl Fake {
         lock(&self.state).world = world;
     }
 
+    /// Whether everything that was to fail has.
+    pub fn is_spent(&self) -> bool {
+        lock(&self.state).armed.iter().all(|armed| armed.left == 0)
+    }
+
     /// Makes nothing fail any more, and lets connections in again.
     pub fn heal(&self) {
         lock(&self.state).armed.clear();

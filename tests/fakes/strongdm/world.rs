@@ -296,6 +296,11 @@ impl World {
         None
     }
 
+    /// Whether everything that was to go wrong has.
+    pub fn is_spent(&self) -> bool {
+        self.troubles.iter().all(|trouble| trouble.times == 0)
+    }
+
     /// Arms the troubles that waited for a call of `method` to be carried out.
     pub fn carried_out(&mut self, method: &str) {
         for trouble in self.troubles.iter_mut().filter(|trouble| trouble.after == Some(method)) {
