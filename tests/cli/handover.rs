@@ -16,11 +16,13 @@ use crate::fakes::strongdm::Several;
 
 const SECOND: &str = "PSECOND";
 
+/// Target, account, entitlement, and from when to when where it has dates.
+type Holding = (&'static str, String, String, Option<(DateTime<Utc>, DateTime<Utc>)>);
+
 /// What a run leaves on both targets for the time after it, strangers' grants and history left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
-    /// Target, account, entitlement, and from when to when where it has dates.
-    held: Vec<(&'static str, String, String, Option<(DateTime<Utc>, DateTime<Utc>)>)>,
+    held: Vec<Holding>,
 }
 
 /// Where a ledger is, and how it is put back to what it was.

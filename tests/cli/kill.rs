@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::os::unix::process::ExitStatusExt as _;
 
-use super::handover::{Handover, InFile, State, expect, in_parallel};
+use super::handover::{Handover, InFile, State, in_parallel};
 use super::*;
 use crate::fakes::strongdm::Several;
 
@@ -130,9 +130,9 @@ fn drill(
         .map(|(effect, when, why)| format!("killed {when:?} {effect}: {why}"))
         .collect();
     assert!(failed.is_empty(), "{} of {points} points:\n{}", failed.len(), failed.join("\n\n"));
-    // How many pieces a stream comes in is chance; everything else is met each time.
-    expect(points >= least && points * 20 >= all * 19, || format!("{points} of {all} points, {least} at least"))
-        .expect("the run gets where it is to be killed");
+    // In how many pieces a stream comes and how many answers one transaction takes is chance, so the last of a kind is not
+    // met each time.
+    assert!(points >= least && points * 5 >= all * 4, "{points} of {all} points were met, {least} are the least");
 }
 
 /// What a change to the ledger and one to the document are made of, and the ends of the wires.
