@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use tokio::sync::{oneshot, watch};
 
 pub use front::Tls;
-pub use server::Call;
+pub use server::{Call, Raw};
 use server::{Shared, State};
 pub use world::{Account, Attachment, Change, Cursors, Fault, Grant, Kind, Manners, Several, Trouble, World};
 
