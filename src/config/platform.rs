@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::fault::{Findings, listed};
 use super::table::Table;
+use crate::harmless::shown;
 use crate::near::near;
 
 /// All tables of one sort.
@@ -40,7 +41,7 @@ pub(super) fn read<T: DeserializeOwned + JsonSchema>(sort: &str, root: &Table, f
         if !is_name(name) {
             found.add(&at, format!("the {sort} '{name}' needs a name of letters, digits, '-' and '_' alone"));
         }
-        let Some(table) = Table::of(&format!("[{sort}.{name}]"), &at, value, found) else { continue };
+        let Some(table) = Table::of(&format!("[{sort}.{}]", shown(name)), &at, value, found) else { continue };
         if let Some(platform) = read_one(name, &table, &kinds, found) {
             platforms.good.insert(name.to_owned(), platform);
         }

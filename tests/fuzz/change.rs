@@ -212,7 +212,8 @@ impl Change {
             1 => fields.insert(to, fields[at].clone()),
             2 => fields.swap(at, to),
             3 => {
-                let tags = [0, 1, 2, 3, 4, 5, 7, 10, 1300, 9999, 32_768, 32_769, 32_771, 536_870_911, u64::from(self.to)];
+                let tags =
+                    [0, 1, 2, 3, 4, 5, 7, 10, 1300, 9999, 32_768, 32_769, 32_771, 536_870_911, u64::from(self.to)];
                 field.tag = tags[pick(self.word, tags.len())];
             }
             4 => field.wire = self.word as u8 % 8,
@@ -243,8 +244,9 @@ fn paths(tree: &Value) -> Vec<String> {
     while let Some(path) = paths.get(next).cloned() {
         match tree.pointer(&path) {
             Some(Value::Array(list)) => paths.extend((0..list.len()).map(|index| format!("{path}/{index}"))),
-            Some(Value::Object(map)) => paths
-                .extend(map.keys().map(|key| format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")))),
+            Some(Value::Object(map)) => {
+                paths.extend(map.keys().map(|key| format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"))))
+            }
             _ => {}
         }
         next += 1;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::change::Format;
-use super::{Fuzz, folder, is_line, runtime};
+use super::{Fuzz, folder, is_sentence, runtime};
 
 const WORDS: [&str; 20] = [
     "version",
@@ -61,7 +61,7 @@ fn document() {
         let target = &targets[turn.get() as usize % targets.len()];
         runtime.block_on(async {
             match target.read(&asked).await {
-                Err(error) => is_line(&format!("{error:#}")),
+                Err(error) => is_sentence(&format!("{error:#}")),
                 Ok(current) => {
                     makes_sense(&current, &asked, now);
                     give(&**target, text, || fs::read(&path).expect("a file"), &asked).await;
@@ -80,7 +80,7 @@ fn makes_sense(current: &Current, asked: &Asked, now: DateTime<Utc>) {
         assert!(known.contains(&&held.access.entitlement), "nobody asked for {held:?}");
         assert!(held.until.is_none_or(|until| now < until), "{held:?} has ended");
     }
-    current.entitlements.values().filter_map(|found| found.as_ref().err()).for_each(|sentence| is_line(sentence));
+    current.entitlements.values().filter_map(|found| found.as_ref().err()).for_each(|sentence| is_sentence(sentence));
 }
 
 /// One more grant: it is there, and nothing of anybody else's has changed.
@@ -90,7 +90,7 @@ async fn give(target: &dyn Target, before: &[u8], after: impl Fn() -> Vec<u8>, a
     let period = Period::new(at("2026-03-02T12:00:00Z"), at("2026-03-02T20:00:00Z")).expect("not empty");
     match target.grant(&Grant { access, email: Email::new("zoe@example.com"), period }).await {
         Err(error) => {
-            is_line(&format!("{error:#}"));
+            is_sentence(&format!("{error:#}"));
             assert_eq!(before, after(), "it was refused, and the document is another");
         }
         Ok(id) => {

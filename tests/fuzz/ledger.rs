@@ -42,7 +42,8 @@ const WORDS: [&str; 12] = [
     "reasons",
 ];
 
-const PAGES: [&str; 8] = ["SQLite format 3\0", "ocsy", "CREATE TABLE grants", "grants", "sqlite_sequence", "\u{1}", "\0\0\0\0", "TEXT"];
+const PAGES: [&str; 8] =
+    ["SQLite format 3\0", "ocsy", "CREATE TABLE grants", "grants", "sqlite_sequence", "\u{1}", "\0\0\0\0", "TEXT"];
 
 /// What is ours by the ledger at `path`. The only line here that knows how a ledger is read.
 fn owned(path: &Path) -> Result<BTreeMap<String, Vec<Owned>>> {
@@ -81,7 +82,8 @@ fn ledger() {
         }
         match owned(&path) {
             Ok(owned) => {
-                let all: Vec<_> = owned.iter().flat_map(|(target, owned)| owned.iter().map(move |one| (target, one))).collect();
+                let all: Vec<_> =
+                    owned.iter().flat_map(|(target, owned)| owned.iter().map(move |one| (target, one))).collect();
                 assert_eq!(all.len(), written.len(), "a row was lost");
                 all.iter().for_each(|(target, owned)| makes_sense(target, owned, &written));
             }

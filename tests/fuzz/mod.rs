@@ -24,7 +24,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use oncall_sync::harmless::{harmless, is_harmful};
+use oncall_sync::harmless::{is_harmful, message};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
@@ -78,7 +78,8 @@ impl Fuzz {
             input
         };
         let long = seconds();
-        let config = Config { cases: self.cases, failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() };
+        let config =
+            Config { cases: self.cases, failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() };
         let mut runner = match long {
             None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
             Some(_) => TestRunner::new(config),
@@ -144,15 +145,9 @@ fn folder() -> TempDir {
 fn is_sentence(error: &str) {
     assert!(error.chars().any(char::is_alphabetic), "{error:?} says nothing");
     assert!(error.len() <= LONGEST_ERROR, "{} bytes are no sentence", error.len());
-    let told = harmless(error);
+    let told = message(error);
     assert!(!told.contains(|c| c != '\n' && is_harmful(c)), "{told:?}");
-}
-
-/// A sentence about what another system said: nothing of that can begin a line of its own.
-#[track_caller]
-fn is_line(sentence: &str) {
-    is_sentence(sentence);
-    assert!(!sentence.contains('\n'), "{sentence:?} is more than one line");
+    assert!(told.lines().skip(1).all(|line| line.starts_with("    ")), "{told:?}");
 }
 
 /// A runtime for the doors that are asynchronous.

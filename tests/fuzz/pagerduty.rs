@@ -18,7 +18,7 @@ use tokio::task::LocalSet;
 use tokio::time::Instant;
 
 use super::change::Format;
-use super::{Fuzz, folder, is_line, runtime};
+use super::{Fuzz, folder, is_sentence, runtime};
 
 const WORDS: [&str; 30] = [
     "oncalls",
@@ -79,7 +79,7 @@ fn pagerduty() {
         for (OnCall::Schedule(name), reading) in &readings {
             match reading {
                 Ok(reading) => makes_sense(name, reading, window, &words),
-                Err(error) => is_line(&format!("{error:#}")),
+                Err(error) => is_sentence(&format!("{error:#}")),
             }
         }
     });
@@ -97,7 +97,7 @@ fn makes_sense(name: &str, reading: &Reading, window: Period, words: &BTreeSet<S
         assert!(shift.person.email.as_ref().is_none_or(|email| emails().any(|word| word == *email)), "{shift:?}");
     }
     assert!(!reading.shifts.is_empty() || !reading.remarks.is_empty(), "nobody is on call, and nothing is said of it");
-    reading.remarks.iter().for_each(|remark| is_line(remark));
+    reading.remarks.iter().for_each(|remark| is_sentence(remark));
 }
 
 /// Every string in the answer; none where it is not JSON.

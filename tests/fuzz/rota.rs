@@ -113,7 +113,8 @@ fn fuzz(fuzz: &Fuzz, name: &str, words: impl Fn(&str) -> BTreeSet<String>) {
         let asked = words.iter().take(50).cloned().chain(["nobody asked for this".to_owned()]);
         let asked = asked.map(OnCall::Schedule).collect();
         let readings = runtime.block_on(async {
-            let context = Context::new(Clock::new(at("2026-03-20T12:00:00Z")), Instant::now() + Duration::from_secs(60));
+            let context =
+                Context::new(Clock::new(at("2026-03-20T12:00:00Z")), Instant::now() + Duration::from_secs(60));
             let config = format!("kind = 'file'\npath = '{}'\ntimezone = 'Europe/Berlin'", path.display());
             let config: SourceConfig = toml::from_str(&config).expect("the config of a rota");
             config.connect(context).await.expect("a source").read(&asked, window).await

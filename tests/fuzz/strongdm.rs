@@ -23,7 +23,7 @@ use tonic::server::{Grpc, NamedService, UnaryService};
 use tonic::{Request, Response, Status};
 
 use super::change::{Format, fields};
-use super::{Fuzz, folder, is_line, runtime};
+use super::{Fuzz, folder, is_sentence, runtime};
 use crate::fakes::strongdm::{ACCESS_KEY, Raw, SECRET_KEY};
 
 const WORDS: [&str; 12] = [
@@ -65,7 +65,7 @@ fn strongdm() {
         *pages.lock().expect("no thread panicked") = answer.to_vec();
         match runtime.block_on(target.read(&asked)) {
             Ok(current) => makes_sense(&current, &asked),
-            Err(error) => is_line(&format!("{error:#}")),
+            Err(error) => is_sentence(&format!("{error:#}")),
         }
     });
 }
@@ -85,7 +85,7 @@ fn makes_sense(current: &Current, asked: &Asked) {
                 assert!(found.iter().all(|one| !one.id.is_empty()), "{found:?}");
                 known.extend(found);
             }
-            Err(sentence) => is_line(sentence),
+            Err(sentence) => is_sentence(sentence),
         }
     }
     for held in &current.grants {
