@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+use clap::error::ContextValue;
 use clap::{CommandFactory as _, Parser as _};
 use oncall_sync::cli::{Cli, Common, Document, Output, Verb};
 use oncall_sync::config::{self, Config, check_window};
 use oncall_sync::exit::Exit;
-use oncall_sync::harmless::harmless;
+use oncall_sync::harmless::line;
 use oncall_sync::ledger::Locked;
 use oncall_sync::net::Clock;
 use oncall_sync::progress::Progress;
@@ -40,11 +41,15 @@ fn main() -> ExitCode {
 
 /// Help and version, or what is wrong with the command line, which may repeat what a terminal would obey.
 fn refuse(error: &clap::Error) -> ! {
-    let told = error.render().to_string();
-    if harmless(&told) == told {
+    let repeats = |value: &ContextValue| match value {
+        ContextValue::String(one) => line(one) != *one,
+        ContextValue::Strings(all) => all.iter().any(|one| line(one) != *one),
+        _ => false,
+    };
+    if !error.context().any(|(_, value)| repeats(value)) {
         error.exit();
     }
-    report::complain(&told);
+    report::complain(&error.render().to_string());
     std::process::exit(i32::from(Exit::CouldNotRun.code()))
 }
 

@@ -146,8 +146,8 @@ fn default_max_revoke_percent() -> u8 {
     30
 }
 
-/// The largest file that is read: tens of thousands of rules. A larger one is a wrong path.
-const LARGEST: u64 = 4 << 20;
+/// The largest file that is read: a hundred thousand rules. A larger one is a wrong path.
+const LARGEST: u64 = 16 << 20;
 
 /// The bit of a file's mode by which everybody may write to it.
 const OTHERS_WRITE: u32 = 0o002;

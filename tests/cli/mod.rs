@@ -7,6 +7,7 @@ mod examples;
 mod exit_codes;
 mod failures;
 mod help;
+mod hostile;
 mod ledger;
 mod network;
 mod progress;

@@ -60,10 +60,11 @@ impl Fuzz {
     /// Holds every input against `check`, which panics where the program breaks a promise.
     fn run(&self, check: impl Fn(&[u8])) {
         let corpus = self.corpus();
-        let longest = Cell::new(Duration::ZERO);
+        let (longest, cases) = (Cell::new(Duration::ZERO), Cell::new(0_u64));
         let check = |input: &[u8]| {
             let begun = Instant::now();
             check(input);
+            cases.set(cases.get() + 1);
             longest.set(longest.get().max(begun.elapsed()));
             assert!(begun.elapsed() < LONGEST_CASE, "it took {:?}", begun.elapsed());
         };
@@ -80,12 +81,13 @@ impl Fuzz {
         let long = seconds();
         let config =
             Config { cases: self.cases, failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() };
-        let mut runner = match long {
-            None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
-            Some(_) => TestRunner::new(config),
-        };
-        let (begun, mut cases) = (Instant::now(), corpus.len() as u64);
+        let begun = Instant::now();
         loop {
+            // A runner is done with its cases; the next one begins elsewhere.
+            let mut runner = match long {
+                None => TestRunner::new_with_rng(config.clone(), TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
+                Some(_) => TestRunner::new(config.clone()),
+            };
             let strategy = (any::<Index>(), proptest::collection::vec(Change::any(), 0..8));
             let outcome = runner.run(&strategy, |case| {
                 check(&input(&case));
@@ -94,7 +96,6 @@ impl Fuzz {
             if let Err(TestError::Fail(why, case)) = outcome {
                 panic!("{}: {why}\nby the input b\"{}\"", self.name, input(&case).escape_ascii());
             }
-            cases += u64::from(self.cases);
             if long.is_none_or(|seconds| begun.elapsed() >= seconds) {
                 break;
             }
@@ -103,8 +104,9 @@ impl Fuzz {
             let memory = memory();
             let took = begun.elapsed().as_secs();
             let line = format!(
-                "fuzz {}: {cases} cases in {took} s, the longest {:?}, at most {memory} KiB held\n",
+                "fuzz {}: {} cases in {took} s, the longest {:?}, at most {memory} KiB held\n",
                 self.name,
+                cases.get(),
                 longest.get()
             );
             std::io::stderr().write_all(line.as_bytes()).expect("standard error");
