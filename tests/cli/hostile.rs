@@ -54,8 +54,12 @@ const EMAILS: [&str; 16] = [
     "\u{1b}]52;c;ZXZpbA==\u{7}@example.com",
 ];
 
-const VERBS: [&[&str]; 6] =
-    [&["--dry-run"], &["check"], &["shifts"], &["grants"], &["--dry-run", "-v"], &["check", "-vv"]];
+/// The same names, some to a name, where each costs many runs.
+fn some() -> impl Iterator<Item = String> {
+    NAMES.chunks(3).map(<[&str]>::concat)
+}
+
+const VERBS: [&[&str]; 4] = [&["--dry-run", "-v"], &["check", "-vv"], &["shifts"], &["grants"]];
 
 /// More than this on a terminal for a handful of people is a flood.
 const FLOOD: usize = 64 << 10;
@@ -120,7 +124,8 @@ fn hostile_names_are_served_as_any_other() {
         );
     }
     let office = Office::with(pager, access, &rules);
-    looks(&office, 0);
+    is_harmless(office.run(&["check", "-vv"])).exits(0);
+    is_harmless(office.run(&["--dry-run", "-v"])).exits(0).says(&["18 to give"]);
     is_harmless(office.run(&["-v"])).exits(0).says(&["18 given"]);
     let mut expected: Vec<_> = NAMES
         .iter()
@@ -145,7 +150,6 @@ fn hostile_names_of_roles() {
     }
     let rule = format!("{}grant.strongdm = [{}]\n", RULE.split("grant").next().expect("a head"), grants.join(", "));
     let office = Office::with(rota(), access, &rule);
-    looks(&office, 0);
     is_harmless(office.run(&[])).exits(0).says(&["18 given"]);
     assert!(office.strongdm.attachments().iter().all(|attachment| attachment.account == "a-1"));
     assert_eq!(office.strongdm.attachments().len(), NAMES.len());
@@ -209,7 +213,7 @@ fn near_matches_are_harmless() {
         "{RULE}[[rule]]\nname = \"near\"\nschedules = [\"DBA Teem\"]\ngrant.strongdm = [\"prod-pgg\", \"role:admim\"]\n"
     );
     let office = Office::with(pager, access, &rules);
-    for verb in [&["--dry-run"][..], &["check"], &["shifts"], &["-v"]] {
+    for verb in [&["check"][..], &["-v"]] {
         is_harmless(office.run(verb)).exits(1).says(&["near matches: "]);
     }
     office.run(&["check"]).says(&["did you mean "]);
@@ -222,17 +226,17 @@ fn hostile_words_of_a_refusal() {
     let office = Office::new();
     office.run(&[]).exits(0);
     let before = office.held();
-    for code in [Code::FailedPrecondition, Code::PermissionDenied, Code::Unauthenticated, Code::Internal] {
+    for code in [Code::FailedPrecondition, Code::PermissionDenied] {
         office.strongdm.trouble(Trouble::new("*", Refusal::Says(code, WORDS)).times(usize::MAX));
-        for verb in [&["--dry-run"][..], &["check"], &[], &["-v"], &["-vv"]] {
+        for verb in [&["--dry-run"][..], &["check"], &["-vv"]] {
             is_harmless(office.run(verb)).exits(1);
         }
         office.strongdm.change(|world| world.troubles.clear());
     }
-    for status in [400, 401, 403] {
+    for status in [400, 403] {
         let body = json!({"error": {"message": WORDS, "code": 2010, "errors": [WORDS], "required_scopes": WORDS}});
         office.pagerduty.fail("/", usize::MAX, Fault::Says(status, body.to_string()));
-        for verb in [&["--dry-run"][..], &["check"], &["shifts"], &[], &["-vv"]] {
+        for verb in [&["check"][..], &["shifts"], &["-vv"]] {
             is_harmless(office.run(verb)).exits(1);
         }
         office.pagerduty.calm();
@@ -252,7 +256,7 @@ fn answers_that_are_no_answers() {
         [r#"{"oncalls":[{"user":{"id":"\ud800"}}]}"#, "\u{feff}{}", "\0", &deep, twice, r#"{"oncalls":{"\u001b":1}}"#]
     {
         office.pagerduty.fail("/oncalls", usize::MAX, Fault::Says(200, body.to_owned()));
-        for verb in [&["--dry-run"][..], &["check"], &["shifts"], &[], &["-vv"]] {
+        for verb in [&["check"][..], &["-vv"]] {
             is_harmless(office.run(verb)).exits(1).says(&["! "]);
         }
         office.pagerduty.calm();
@@ -263,29 +267,32 @@ fn answers_that_are_no_answers() {
 #[test]
 fn endless_names_neither_flood_nor_break_anything() {
     let endless = |word: &str| word.repeat((1 << 20) / word.len());
-    let (long, lines) = (endless("x"), endless("\u{1b}[2J\n"));
+    // Escaped it is twice as long, and an answer of more than 8 MiB would not be read at all.
+    let (long, lines) = (endless("x"), endless("\u{1b}[2J\n")[..1 << 19].to_owned());
     let pager = people()
         .person("PLONG", &long, "long@example.com")
-        .person("PLINES", &lines, &format!("{}@example.com", endless("y")))
+        .person("PEMAIL", "Endless", &format!("{}@example.com", endless("y")))
         .deleted_person("PGONE", &lines)
         .schedule("PLONGS1", &lines)
         .shift("PLONGS1", "PLONG", hours(-2), hours(6))
-        .shift("PLONGS1", "PLINES", hours(-2), hours(6))
-        .shift("PLONGS1", "PGONE", hours(-2), hours(6));
+        .shift(PRIMARY, "PEMAIL", hours(-2), hours(6))
+        .shift(PRIMARY, "PGONE", hours(-2), hours(6));
     let access = organisation().user("a-9", "long@example.com").resource("rs-9", &long).resource("rs-8", &lines);
     let rules = format!(
-        "[[rule]]\nname = {0}\nschedules = [\"PLONGS1\"]\ngrant.strongdm = [{0}, {1}, {2}]\n",
+        "[[rule]]\nname = {0}\nschedules = [\"PLONGS1\", \"PI7DH85\"]\ngrant.strongdm = [{0}, {1}, {2}]\n",
         quoted(&long),
         quoted(&lines),
         quoted(&endless("z"))
     );
     let office = Office::with(pager, access, &rules);
-    looks(&office, 1);
-    is_harmless(office.run(&["-v"])).exits(1).says(&["2 given", "…"]);
-    let mut held = office.held();
-    held.retain(|held| held.0 != "a-9");
-    assert_eq!(held, []);
-    looks(&office, 1);
+    for (verb, code) in
+        [(&["check"][..], 1), (&["shifts"], 0), (&["-v"], 1), (&["grants"], 0), (&["--dry-run", "-v"], 1)]
+    {
+        is_harmless(office.run(verb)).exits(code).says(&["…"]);
+    }
+    assert!(office.run(&["--output", "json"]).exits(1).json().is_object());
+    let accounts: Vec<_> = office.held().into_iter().map(|held| held.0).collect();
+    assert_eq!(accounts, ["a-9", "a-9"]);
 }
 
 #[test]
@@ -298,13 +305,11 @@ fn hostile_config() {
              [aliases]\n{name} = {name}\n[limits]\n{name} = {name}\n"
         )
     };
-    for name in NAMES.iter().map(|name| (*name).to_owned()).chain([NAMES[0].repeat(10_000)]) {
+    for name in some().chain([NAMES[0].repeat(10_000)]) {
         let office = Office::new();
         office.configure(&format!("timezone = {}\n", quoted(&name)), &hostile(&name));
-        for verb in [&[][..], &["check"], &["grants"]] {
-            let ran = is_harmless(office.run(verb)).exits(2).says(&["there is no time zone", "unknown key"]);
-            assert_eq!(ran.out, "");
-        }
+        let ran = is_harmless(office.run(&[])).exits(2).says(&["there is no time zone", "unknown key"]);
+        assert_eq!(ran.out, "");
         assert_eq!(office.pagerduty.requests().len() + office.strongdm.calls().len(), 0);
     }
 }
@@ -312,7 +317,7 @@ fn hostile_config() {
 #[test]
 fn hostile_command_lines() {
     let office = Office::new();
-    for name in NAMES.iter().map(|name| (*name).to_owned()).chain([NAMES[0].repeat(10_000)]) {
+    for name in some().chain([NAMES[0].repeat(10_000)]) {
         let name = name.replace('\0', "");
         for arguments in [
             &["--schedule", &*name][..],
@@ -365,7 +370,7 @@ fn hostile_files() {
              [target.policy]\nkind = \"file\"\npath = \"grants.json\"\n{rules}"
         ),
     );
-    for verb in [&["--dry-run"][..], &["check"], &["shifts"], &[], &["grants"], &["-v"]] {
+    for verb in [&["check", "-v"][..], &["shifts"], &[], &["grants"], &["-v"]] {
         is_harmless(desk.run(verb)).exits(0);
         assert!(desk.run(&[verb, &["--output", "json"]].concat()).exits(0).json().is_object());
     }
@@ -386,7 +391,7 @@ fn hostile_files() {
         ("grants.json", json!({"version": 1, "grants": [{"id": WORDS, "from": WORDS}]}).to_string(), 1),
     ] {
         desk.write(file, broken);
-        for verb in [&["--dry-run"][..], &["check"], &[], &["-v"]] {
+        for verb in [&["check"][..], &["-v"]] {
             is_harmless(desk.run(verb)).exits(code);
         }
     }
@@ -394,7 +399,8 @@ fn hostile_files() {
 
 #[test]
 fn a_ledger_that_somebody_wrote_into() {
-    for name in NAMES {
+    for name in some() {
+        let name = name.as_str();
         let office = Office::new();
         office.run(&[]).exits(0);
         let ledger = Connection::open(office.desk.path("ledger.db")).expect("SQLite");
@@ -406,13 +412,11 @@ fn a_ledger_that_somebody_wrote_into() {
         drop(ledger);
         is_harmless(office.run(&["grants"])).exits(0);
         assert!(office.run(&["grants", "--output", "json"]).exits(0).json().is_object());
-        for verb in [&["--dry-run", "-v"][..], &["-v"]] {
-            is_harmless(office.run(verb)).exits(1).says(&["the config has no such target"]);
-        }
+        is_harmless(office.run(&["-v"])).exits(1).says(&["the config has no such target"]);
         let ledger = Connection::open(office.desk.path("ledger.db")).expect("SQLite");
         ledger.execute("UPDATE grants SET until = ?1", [format!("{name}x")]).expect("written");
         drop(ledger);
-        for verb in [&["--dry-run"][..], &["grants"], &[]] {
+        for verb in [&["grants"][..], &[]] {
             is_harmless(office.run(verb)).exits(2).says(&["makes no sense"]);
         }
     }
