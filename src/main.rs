@@ -1,14 +1,15 @@
 //! Parse, read the clock once, run, print, exit code.
 
-use std::io;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+use clap::error::ContextValue;
 use clap::{CommandFactory as _, Parser as _};
 use oncall_sync::cli::{Cli, Common, Document, Output, Verb};
 use oncall_sync::config::{self, Config, check_window};
 use oncall_sync::exit::Exit;
+use oncall_sync::harmless::line;
 use oncall_sync::ledger::Locked;
 use oncall_sync::net::Clock;
 use oncall_sync::progress::Progress;
@@ -27,7 +28,7 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     log(cli.common.verbose);
     match run(cli) {
         Ok(code) => ExitCode::from(code),
@@ -36,6 +37,20 @@ fn main() -> ExitCode {
             ExitCode::from(if error.is::<Locked>() { Exit::Locked } else { Exit::CouldNotRun }.code())
         }
     }
+}
+
+/// Help and version, or what is wrong with the command line, which may repeat what a terminal would obey.
+fn refuse(error: &clap::Error) -> ! {
+    let repeats = |value: &ContextValue| match value {
+        ContextValue::String(one) => line(one) != *one,
+        ContextValue::Strings(all) => all.iter().any(|one| line(one) != *one),
+        _ => false,
+    };
+    if !error.context().any(|(_, value)| repeats(value)) {
+        error.exit();
+    }
+    report::complain(&error.render().to_string());
+    std::process::exit(i32::from(Exit::CouldNotRun.code()))
 }
 
 fn run(cli: Cli) -> Result<u8> {
@@ -168,6 +183,6 @@ fn log(verbose: u8) {
         1 => Targets::new().with_target("oncall_sync", Level::DEBUG),
         _ => Targets::new().with_default(Level::DEBUG),
     };
-    let lines = fmt::layer().with_writer(io::stderr).with_ansi(false).without_time().with_target(false);
+    let lines = fmt::layer().with_writer(|| report::Log).with_ansi(false).without_time().with_target(false);
     tracing_subscriber::registry().with(lines.with_filter(filter)).init();
 }

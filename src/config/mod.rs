@@ -146,6 +146,9 @@ fn default_max_revoke_percent() -> u8 {
     30
 }
 
+/// The largest file that is read: a hundred thousand rules. A larger one is a wrong path.
+const LARGEST: u64 = 16 << 20;
+
 /// The bit of a file's mode by which everybody may write to it.
 const OTHERS_WRITE: u32 = 0o002;
 
@@ -160,7 +163,7 @@ impl Config {
             found.into_faults(path)
         };
         let unreadable = |error: std::io::Error| whole(format!("cannot be read: {error}"));
-        let mut file = File::open(path).map_err(unreadable)?;
+        let file = File::open(path).map_err(unreadable)?;
         let mode = file.metadata().map_err(unreadable)?.mode();
         if mode & OTHERS_WRITE != 0 {
             // It says which programs are run and where keys are sent.
@@ -170,7 +173,10 @@ impl Config {
             )));
         }
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(unreadable)?;
+        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(whole(format!("is larger than {} MiB; is it the right file?", LARGEST >> 20)));
+        }
         let text = std::str::from_utf8(&bytes).map_err(|_| whole("is not UTF-8 text".into()))?;
         let mut found = Findings::new(text);
         match parse(text, path, &mut found) {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{NoteReport, SourceReport, Style, VERSION};
 use crate::decision::{Decision, Inputs};
-use crate::harmless::shown;
+use crate::harmless::{line, message, shown};
 
 /// Every source and target that was tried, and whether all is well.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -70,15 +70,15 @@ impl Checked {
         for (name, source) in &self.sources {
             let _ = writeln!(out, "  source {}: {} shifts read", shown(name), source.shifts);
             for remark in source.remarks.iter().filter(|_| !style.quiet) {
-                let _ = writeln!(out, "    {remark}");
+                let _ = writeln!(out, "    {}", line(remark));
             }
             for error in &source.errors {
-                let _ = writeln!(out, "! source {}: {error}", shown(name));
+                let _ = writeln!(out, "! source {}: {}", shown(name), message(error));
             }
         }
         for (name, target) in &self.targets {
             if let Some(error) = &target.error {
-                let _ = writeln!(out, "! target {}: {error}", shown(name));
+                let _ = writeln!(out, "! target {}: {}", shown(name), line(error));
                 continue;
             }
             let _ = writeln!(out, "  target {}: {} accounts found", shown(name), target.accounts);
@@ -87,7 +87,7 @@ impl Checked {
                 let _ = writeln!(out, "    {} is there: {}", shown(spelling), found.join(", "));
             }
             for note in &target.notes {
-                let _ = writeln!(out, "! {}", note.text);
+                let _ = writeln!(out, "! {}", line(&note.text));
             }
         }
         let _ = writeln!(

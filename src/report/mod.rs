@@ -28,7 +28,7 @@ pub use note::NoteReport;
 pub use reviewed::Reviewed;
 pub use text::{Style, text};
 
-use crate::harmless::harmless;
+use crate::harmless::{harmless, message};
 
 /// The layout of the JSON report. It grows without a new number; a number changes when something is renamed or taken away.
 pub const VERSION: u32 = 1;
@@ -259,7 +259,22 @@ pub fn print(text: &str) -> io::Result<()> {
 
 /// Prints a line to standard error, where everything goes that is not the report.
 pub fn complain(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "oncall-sync: {}", harmless(line));
+    let _ = writeln!(io::stderr().lock(), "oncall-sync: {}", message(line));
+}
+
+/// Where log lines go: standard error, each event made harmless on its way.
+#[derive(Debug, Clone, Copy)]
+pub struct Log;
+
+impl Write for Log {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        writeln!(io::stderr().lock(), "{}", message(&String::from_utf8_lossy(event)))?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 fn quietly(written: io::Result<()>) -> io::Result<()> {

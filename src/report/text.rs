@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use comfy_table::{Table, presets};
 
 use super::{Action, ChangeReport, Report, Span, State, TargetReport};
-use crate::harmless::shown;
+use crate::harmless::{line, message, shown};
 use crate::zone::Zone;
 
 /// Notes of one harmless kind that are listed one by one; more than these are counted.
@@ -28,10 +28,10 @@ pub fn text(report: &Report, style: &Style) -> String {
     let mut out = String::new();
     for (name, source) in &report.sources {
         for error in &source.errors {
-            let _ = writeln!(out, "! source {}: {error}", shown(name));
+            let _ = writeln!(out, "! source {}: {}", shown(name), message(error));
         }
         for remark in source.remarks.iter().filter(|_| !style.quiet) {
-            let _ = writeln!(out, "  source {}: {remark}", shown(name));
+            let _ = writeln!(out, "  source {}: {}", shown(name), line(remark));
         }
     }
     for (name, target) in &report.targets {
@@ -41,7 +41,7 @@ pub fn text(report: &Report, style: &Style) -> String {
         let _ = writeln!(out, "! ledger: {error}");
     }
     for refusal in &report.refused {
-        let _ = writeln!(out, "! refused: {refusal}");
+        let _ = writeln!(out, "! refused: {}", line(refusal));
     }
     if !report.refused.is_empty() {
         let _ = writeln!(
@@ -65,7 +65,7 @@ fn section(out: &mut String, name: &str, target: &TargetReport, report: &Report,
     let told = |change: &&ChangeReport| style.verbose || !change.action.is_bookkeeping();
     let changes: Vec<&ChangeReport> = target.changes.iter().filter(told).collect();
     if let Some(error) = &target.error {
-        let _ = writeln!(out, "! target {}: {error}", shown(name));
+        let _ = writeln!(out, "! target {}: {}", shown(name), line(error));
     }
     if !changes.is_empty() {
         let _ = writeln!(out, "{} (times in {})", shown(name), style.zone);
@@ -81,14 +81,14 @@ fn section(out: &mut String, name: &str, target: &TargetReport, report: &Report,
             State::Skipped => ('!', "not begun"),
             _ => ('!', "failed"),
         };
-        let _ = writeln!(out, "{mark} {} of {entitlement} for {email} {what}: {why}", verb(change.action));
+        let _ = writeln!(out, "{mark} {} of {entitlement} for {email} {what}: {}", verb(change.action), line(why));
     }
     notes(out, target, style);
 }
 
 fn notes(out: &mut String, target: &TargetReport, style: &Style) {
     for note in target.notes.iter().filter(|note| note.failure) {
-        let _ = writeln!(out, "! {}", note.text);
+        let _ = writeln!(out, "! {}", line(&note.text));
     }
     if style.quiet {
         return;
@@ -98,7 +98,7 @@ fn notes(out: &mut String, target: &TargetReport, style: &Style) {
         let same: Vec<_> = target.notes.iter().filter(|note| note.kind == kind && !note.failure).collect();
         let listed = if style.verbose { same.len() } else { LISTED };
         for note in same.iter().take(listed) {
-            let _ = writeln!(out, "  {}", note.text);
+            let _ = writeln!(out, "  {}", line(&note.text));
         }
         if same.len() > listed {
             let _ = writeln!(out, "  … and {} more like it (-v lists them)", same.len() - listed);

@@ -9,6 +9,7 @@ mod failures;
 mod faults;
 mod handover;
 mod help;
+mod hostile;
 #[cfg(target_os = "linux")]
 mod kill;
 mod ledger;

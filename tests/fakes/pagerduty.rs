@@ -132,6 +132,11 @@ impl Fake {
         lock(&self.state).armed.push(Armed { needle: needle.to_owned(), skip, left: times, fault });
     }
 
+    /// Fails no more.
+    pub fn calm(&self) {
+        lock(&self.state).armed.clear();
+    }
+
     /// Puts another account in the place of this one, as time passes or people change it.
     pub fn replace(&self, world: World) {
         lock(&self.state).world = world;

@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::domain::{Coverage, Email, OnCall, Period, Person, Reading, Schedule, Shift};
+use crate::harmless::shown;
 use crate::net::{self, Context};
 use crate::secret::SecretRef;
 use crate::span::Span;
@@ -83,13 +84,11 @@ impl PagerDuty {
                 Some(email) => (person(user, Some(email)), None),
                 None if user.deleted_at.is_some() => gone(user),
                 None => match self.api.user(&user.id).await {
+                    // An id is a part of the address that is asked for, where odd signs change what is answered.
+                    Ok(Some(full)) if full.id != user.id => not_found(user, "PagerDuty answers with somebody else"),
                     Ok(Some(full)) => (person(&full, email(&full)), None),
                     Ok(None) => gone(user),
-                    Err(error) => {
-                        let person = person(user, None);
-                        let remark = format!("{} ({}) could not be looked up: {error:#}", person.name, person.id);
-                        (person, Some(remark))
-                    }
+                    Err(error) => not_found(user, &format!("{error:#}")),
                 },
             };
             (user.id.clone(), met)
@@ -112,7 +111,15 @@ fn person(user: &User, email: Option<Email>) -> Person {
 /// Somebody whose user was deleted while still in a schedule.
 fn gone(user: &User) -> Met {
     let person = person(user, None);
-    let remark = format!("{} ({}) is on call, and no longer a user of PagerDuty", person.name, person.id);
+    let (name, id) = (shown(&person.name), shown(&person.id));
+    let remark = format!("{name} ({id}) is on call, and no longer a user of PagerDuty");
+    (person, Some(remark))
+}
+
+/// Somebody whose e-mail could not be had.
+fn not_found(user: &User, why: &str) -> Met {
+    let person = person(user, None);
+    let remark = format!("{} ({}) could not be looked up: {why}", shown(&person.name), shown(&person.id));
     (person, Some(remark))
 }
 

@@ -21,6 +21,8 @@ pub enum Fault {
     NotFound,
     /// 200 whose body is this many bytes of no JSON.
     Garbage(usize),
+    /// This status and body.
+    Says(u16, String),
     /// 302 to this URL.
     Redirect(String),
     /// The first page again and again, each time with more to come.
@@ -65,6 +67,7 @@ impl Fault {
             ),
             Self::NotFound => json_body(404, &json!({"error": {"message": "Not Found", "code": 2100}})),
             Self::Garbage(bytes) => respond(200, "application/json", "x".repeat(*bytes)),
+            Self::Says(status, body) => respond(*status, "application/json", body.clone()),
             Self::Redirect(to) => HttpMockResponse::builder().status(302).header("location", to.clone()).build(),
             Self::Endless | Self::Lost(_) | Self::Gone => return None,
         })

@@ -99,6 +99,7 @@ impl State {
         match self.world.trouble(method, methods::end_of(method, request)) {
             None => Outcome::Answer(self.carry_out(method, request)),
             Some(Fault::Refuse(code)) => Outcome::Answer(Err(Status::new(code, "refused by the test"))),
+            Some(Fault::Says(code, words)) => Outcome::Answer(Err(Status::new(code, words))),
             Some(Fault::RateLimit(wait)) => Outcome::Answer(Err(self.exhausted(wait))),
             Some(Fault::DoneBut(code)) => {
                 let done = self.carry_out(method, request);

@@ -147,6 +147,8 @@ pub struct Trouble {
 pub enum Fault {
     /// Nothing is done, and this is answered.
     Refuse(Code),
+    /// The same in these words.
+    Says(Code, &'static str),
     /// RESOURCE_EXHAUSTED; the details say when to come again, or there are none.
     RateLimit(Option<Duration>),
     /// The call is carried out, and this is answered all the same.
