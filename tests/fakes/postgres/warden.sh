@@ -1,3 +1,4 @@
+#!/bin/sh
 # Owns one PostgreSQL server: makes it in FOLDER, obeys the orders that come on standard input, answers each with its exit
 # code, and when the orders end, for whatever reason, ends the server and removes the folder.
 #
