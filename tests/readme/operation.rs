@@ -10,6 +10,7 @@ use oncall_sync::cli::Cli;
 use oncall_sync::config::STARTER;
 
 use super::sandbox::{Ended, Sandbox};
+use crate::fakes::postgres;
 
 const CRONTAB: &str = include_str!("../../crontab.example");
 const SERVICE: &str = include_str!("../../examples/systemd/oncall-sync.service");
@@ -135,16 +136,21 @@ fn a_second_run_meanwhile_exits_with_5_and_changes_nothing() {
 #[test]
 fn the_commands_of_ci_jobs_run() {
     for (job, marker, count) in [(WORKFLOW, "run: ", 2), (PIPELINE, "- oncall-sync ", 1)] {
+        let Some(database) = postgres::database() else { return };
         let sandbox = Sandbox::new();
-        sandbox.write("empty/oncall-sync.toml", &sandbox.fill_in(STARTER), 0o644);
+        let config = format!("{}\n{}", ledger_line(job), sandbox.fill_in(STARTER));
+        sandbox.write("empty/oncall-sync.toml", &config, 0o644);
+        let variable = ledger_line(job).split('"').nth(1).expect("a name");
         let lines = job.lines().map(str::trim).filter(|line| line.starts_with(marker));
         let runs: Vec<&str> = lines.map(|line| &line[line.find("oncall-sync").expect("its program")..]).collect();
         assert_eq!(runs.len(), count, "{runs:?}");
-        for run in runs {
-            let ended = sandbox.run(run, "empty");
+        for run in &runs {
+            let ended = sandbox.run(&format!("{variable}='{}' {run}", database.url()), "empty");
             assert_eq!(ended.code, Some(0), "`{run}` said: {}", mail(&ended));
         }
         assert_eq!(sandbox.strongdm.grants().len(), 2);
+        let again = sandbox.run(&format!("{variable}='{}' {}", database.url(), runs[count - 1]), "empty");
+        assert!(again.stdout.contains("Nothing to do"), "the ledger outlives the job: {}", mail(&again));
     }
 }
 
