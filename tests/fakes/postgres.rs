@@ -117,7 +117,9 @@ impl Server {
         let warden = Mutex::new(Warden::new(programs, &folder, owner));
         let mut server = Self { folder, port: 0, warden, databases: AtomicU16::new(0) };
         server.demand("init");
-        server.port = free_ports().find(|port| server.order(&format!("start {port}"))).expect("a port for the server");
+        let started = free_ports().find(|port| server.order(&format!("start {port}")));
+        server.port =
+            started.unwrap_or_else(|| panic!("PostgreSQL does not start, and its log says: {}", server.log()));
         for role in [KEEPER, GUARDED, SEALED] {
             server.ask("postgres", &format!("CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'"));
         }
@@ -172,8 +174,11 @@ impl Server {
 
     #[track_caller]
     fn demand(&self, order: &str) {
-        let log = || fs::read_to_string(self.folder.join("log")).unwrap_or_else(|error| error.to_string());
-        assert!(self.order(order), "PostgreSQL: {order} failed, and its log says: {}", log());
+        assert!(self.order(order), "PostgreSQL: {order} failed, and its log says: {}", self.log());
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_else(|error| error.to_string())
     }
 
     fn order(&self, order: &str) -> bool {
@@ -196,6 +201,8 @@ impl Warden {
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", include_str!("postgres/warden.sh"), "warden"]).arg(folder).current_dir("/");
         shell.env_clear().env("PATH", format!("{}:/usr/bin:/bin", programs.display())).env("LC_ALL", "C");
+        // Seconds to start or stop in; a machine that compiles something is slow.
+        shell.env("PGCTLTIMEOUT", "600");
         // A group of its own: an interrupt from the terminal is for the tests, and what follows is for the warden.
         shell.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped());
         if let Some((user, group)) = owner {
