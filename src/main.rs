@@ -8,6 +8,7 @@ use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use clap::{CommandFactory as _, Parser as _};
 use oncall_sync::cli::{Cli, Common, Document, Output, Verb};
 use oncall_sync::config::{self, Config, check_window};
+use oncall_sync::domain::{Choice, Purpose};
 use oncall_sync::exit::Exit;
 use oncall_sync::ledger::Locked;
 use oncall_sync::net::Clock;
@@ -15,6 +16,7 @@ use oncall_sync::progress::Progress;
 use oncall_sync::report::{self, Checked, Owning, Report, Roster, Style};
 use oncall_sync::run::{self, Order};
 use oncall_sync::selection::{Narrowing, Selection};
+use oncall_sync::span::Span;
 use oncall_sync::stop::Stop;
 use oncall_sync::survey::RunContext;
 use oncall_sync::zone::Zone;
@@ -58,7 +60,7 @@ fn run(cli: Cli) -> Result<u8> {
             report::print(&String::from_utf8(script).context("the completion script is text")?)?;
             return Ok(0);
         }
-        Some(Verb::Shifts { .. } | Verb::Check | Verb::Grants) | None => {}
+        _ => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no async runtime")?;
     runtime.block_on(with_config(&cli))
@@ -82,7 +84,7 @@ async fn with_config(cli: &Cli) -> Result<u8> {
         Some(Verb::Check) => show::check(&run, &selection, now, window, &style, json).await,
         Some(Verb::Grants) => show::grants(&config, &style, json).await,
         _ => {
-            let order = Order { now, window, dry_run: cli.sync.dry_run, force: cli.sync.force };
+            let order = order(cli, &selection, now, window);
             let mut report = run::sync(&run, &selection, order).await?;
             if cli.sync.detailed_exitcode && report.exit_code == 0 && report.changes().next().is_some() {
                 report.exit_code = Exit::Pending.code();
@@ -100,7 +102,8 @@ fn configure(Cli { common, sync, verb }: &Cli) -> Result<(Config, Selection)> {
         Some(path) => Config::load(&path)?,
         None => {
             ensure!(
-                !sync.schedule.is_empty() || matches!(verb, Some(Verb::Grants)),
+                !sync.schedule.is_empty()
+                    || matches!(verb, Some(Verb::Grants | Verb::Release(_) | Verb::Revoke { .. })),
                 "there is no config file: make one with `oncall-sync init`, name one with --config, or say what to do with \
                  --schedule and --grant"
             );
@@ -116,8 +119,36 @@ fn configure(Cli { common, sync, verb }: &Cli) -> Result<(Config, Selection)> {
             ..Narrowing::default()
         };
     }
-    let selection = Selection::new(&config, &narrowing)?;
+    let selection = Selection::new(&config, &narrowing)?.for_purpose(purpose(verb.as_ref())?, &config)?;
     Ok((config, selection))
+}
+
+/// What a sync, or a verb that says what is ours, is to do.
+fn order(Cli { sync, verb, .. }: &Cli, selection: &Selection, now: DateTime<Utc>, window: Span) -> Order {
+    let (dry_run, force) = match verb {
+        Some(Verb::Adopt(choosing) | Verb::Release(choosing)) => (choosing.dry_run, false),
+        Some(Verb::Revoke { choosing, force }) => (choosing.dry_run, *force),
+        _ => (false, false),
+    };
+    let dry_run = dry_run || sync.dry_run || selection.purpose.only_shows();
+    Order { now, window, dry_run, force: force || sync.force }
+}
+
+fn purpose(verb: Option<&Verb>) -> Result<Purpose> {
+    let purpose = match verb {
+        Some(Verb::Adopt(choosing)) => return Ok(Purpose::Adopt(choosing.into())),
+        Some(Verb::Release(choosing)) => Purpose::Release(choosing.into()),
+        Some(Verb::Revoke { choosing, .. }) => Purpose::Revoke(choosing.into()),
+        _ => return Ok(Purpose::Sync),
+    };
+    if let Purpose::Release(choice) | Purpose::Revoke(choice) = &purpose {
+        ensure!(
+            *choice != Choice::default(),
+            "say what to {}: --all, --target, --email, --entitlement or --id",
+            purpose.verb()
+        );
+    }
+    Ok(purpose)
 }
 
 /// The present instant, to the second: targets keep no fractions.

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
@@ -56,24 +56,21 @@ pub async fn sync(run: &RunContext<'_>, selection: &Selection, order: Order) -> 
         None => (BTreeMap::new(), None),
     };
     let window = window(order.now, order.window)?;
-    let lost = lost(run, &owned);
     let (inputs, connected, requests) = tokio::select! {
         read = run.survey(selection, order.now, window, owned) => read?,
         () = run.stop.asked() => bail!("told to stop while reading; nothing was changed"),
     };
     let decision = inputs.decide();
+    ensure!(decision.missed.is_empty(), "{}; nothing was changed", decision.missed.join("; "));
     let mut report = Report::planned(order.dry_run, &inputs, &decision);
     report.requests.sources = requests;
     report.requests.targets = requests_of(&connected);
-    for (name, error) in lost {
-        report.targets.entry(name).or_default().error = Some(error);
-    }
     if !order.force {
         report.refused = decision.refusals.iter().map(ToString::to_string).collect();
     }
     let Some(ledger) = ledger.filter(|_| !order.dry_run) else { return Ok(ended(report)) };
 
-    let journal = Journal::new("sync", report.run.id.clone(), &run.config.digest, run.clock);
+    let journal = Journal::new(selection.purpose.verb(), report.run.id.clone(), &run.config.digest, run.clock);
     let ledger = Mutex::new(ledger);
     if report.refused.is_empty() {
         let carried = apply(run, &journal, order, (&inputs, &decision), &connected, &ledger, &report).await?;
@@ -105,18 +102,6 @@ pub fn window(now: DateTime<Utc>, window: Span) -> Result<Period> {
     Period::new(now, end).context("the window is empty; give it some time, for instance --window 7d")
 }
 
-/// Targets on which we own something and which the config does not describe any more.
-fn lost(run: &RunContext, owned: &BTreeMap<String, Vec<Owned>>) -> BTreeMap<String, String> {
-    let lost = owned.iter().filter(|(name, owned)| !owned.is_empty() && !run.config.targets.contains_key(*name));
-    let sentence = |owned: &[Owned]| {
-        format!(
-            "the ledger says that {} grants are ours here, and the config has no such target; describe it again so that they can be taken back",
-            owned.len()
-        )
-    };
-    lost.map(|(name, owned)| (name.clone(), sentence(owned))).collect()
-}
-
 /// Carries out every plan, all targets side by side.
 async fn apply(
     run: &RunContext<'_>,
@@ -131,9 +116,10 @@ async fn apply(
         let begin = journal.begin(report, order.force);
         ledger.lock().await.write(order.now, &[], &begin).await.context("nothing was changed")?;
     }
-    let applying = connected.iter().map(|Connected { name, target, .. }| async move {
-        let plan = decision.plans[name].as_ref().ok()?;
-        let (target, stop, progress, now) = (&**target, run.stop, run.progress, order.now);
+    let applying = decision.plans.iter().map(|(name, plan)| async move {
+        let plan = plan.as_ref().ok()?;
+        let target = connected.iter().find(|connected| connected.name == *name).map(|connected| &*connected.target);
+        let (stop, progress, now) = (run.stop, run.progress, order.now);
         let applier = Applier { name, target, ledger, journal, stop, progress, now };
         let (outcomes, written) = applier.apply(plan, &inputs.targets[name].owned).await;
         Some((name.clone(), Carried { outcomes, broken: written.err() }))
