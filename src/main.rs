@@ -8,6 +8,7 @@ use clap::error::ContextValue;
 use clap::{CommandFactory as _, Parser as _};
 use oncall_sync::cli::{Cli, Common, Document, Output, Verb};
 use oncall_sync::config::{self, Config, check_window};
+use oncall_sync::domain::{Choice, Purpose};
 use oncall_sync::exit::Exit;
 use oncall_sync::harmless::line;
 use oncall_sync::ledger::Locked;
@@ -16,6 +17,7 @@ use oncall_sync::progress::Progress;
 use oncall_sync::report::{self, Checked, Owning, Report, Reviewed, Roster, Style};
 use oncall_sync::run::{self, Order};
 use oncall_sync::selection::{Narrowing, Selection};
+use oncall_sync::span::Span;
 use oncall_sync::stop::Stop;
 use oncall_sync::survey::RunContext;
 use oncall_sync::zone::Zone;
@@ -73,7 +75,7 @@ fn run(cli: Cli) -> Result<u8> {
             report::print(&String::from_utf8(script).context("the completion script is text")?)?;
             return Ok(0);
         }
-        Some(Verb::Shifts { .. } | Verb::Check | Verb::Grants) | None => {}
+        _ => {}
     }
     if let Some(recording) = &cli.sync.replay {
         let expected = cli.sync.expect.as_deref().map(Reviewed::read).transpose()?;
@@ -104,10 +106,8 @@ async fn with_config(cli: &Cli) -> Result<u8> {
         Some(Verb::Check) => show::check(&run, &selection, now, window, &style, json).await,
         Some(Verb::Grants) => show::grants(&config, &style, json).await,
         _ => {
-            let (dry_run, force) = (cli.sync.dry_run, cli.sync.force);
             let expected = cli.sync.expect.as_deref().map(Reviewed::read).transpose()?;
-            let (expected, record) = (expected.as_ref(), cli.sync.record.as_deref());
-            let order = Order { now, window, dry_run, force, expected, record };
+            let order = Order { expected: expected.as_ref(), ..order(cli, &selection, now, window) };
             let report = run::sync(&run, &selection, order).await?;
             drop(progress);
             tell(report, &cli, &style)
@@ -131,7 +131,8 @@ fn configure(Cli { common, sync, verb }: &Cli) -> Result<(Config, Selection)> {
         Some(path) => Config::load(&path)?,
         None => {
             ensure!(
-                !sync.schedule.is_empty() || matches!(verb, Some(Verb::Grants)),
+                !sync.schedule.is_empty()
+                    || matches!(verb, Some(Verb::Grants | Verb::Release(_) | Verb::Revoke { .. })),
                 "there is no config file: make one with `oncall-sync init`, name one with --config, or say what to do with \
                  --schedule and --grant"
             );
@@ -147,8 +148,37 @@ fn configure(Cli { common, sync, verb }: &Cli) -> Result<(Config, Selection)> {
             ..Narrowing::default()
         };
     }
-    let selection = Selection::new(&config, &narrowing)?;
+    let selection = Selection::new(&config, &narrowing)?.for_purpose(purpose(verb.as_ref())?, &config)?;
     Ok((config, selection))
+}
+
+/// What a sync, or a verb that says what is ours, is to do.
+fn order<'a>(Cli { sync, verb, .. }: &'a Cli, selection: &Selection, now: DateTime<Utc>, window: Span) -> Order<'a> {
+    let (dry_run, force) = match verb {
+        Some(Verb::Adopt(choosing) | Verb::Release(choosing)) => (choosing.dry_run, false),
+        Some(Verb::Revoke { choosing, force }) => (choosing.dry_run, *force),
+        _ => (false, false),
+    };
+    let dry_run = dry_run || sync.dry_run || selection.purpose.only_shows();
+    let record = sync.record.as_deref();
+    Order { now, window, dry_run, force: force || sync.force, expected: None, record }
+}
+
+fn purpose(verb: Option<&Verb>) -> Result<Purpose> {
+    let purpose = match verb {
+        Some(Verb::Adopt(choosing)) => return Ok(Purpose::Adopt(choosing.into())),
+        Some(Verb::Release(choosing)) => Purpose::Release(choosing.into()),
+        Some(Verb::Revoke { choosing, .. }) => Purpose::Revoke(choosing.into()),
+        _ => return Ok(Purpose::Sync),
+    };
+    if let Purpose::Release(choice) | Purpose::Revoke(choice) = &purpose {
+        ensure!(
+            *choice != Choice::default(),
+            "say what to {}: --all, --target, --email, --entitlement or --id",
+            purpose.verb()
+        );
+    }
+    Ok(purpose)
 }
 
 /// The present instant, to the second: targets keep no fractions.

@@ -66,46 +66,47 @@ impl RunContext<'_> {
         window: Period,
         mut owned: BTreeMap<String, Vec<Owned>>,
     ) -> Result<(Inputs, Vec<Connected>, SourceRequests)> {
-        let names = selection.rules.iter().flat_map(|rule| rule.grant.keys()).chain(owned.keys()).cloned().collect();
+        let aliases = &self.config.aliases;
+        let names = selection.rules.iter().flat_map(|rule| rule.grant.keys()).chain(owned.keys());
+        let names = names.filter(|name| selection.purpose.asks(name, aliases, &owned)).cloned().collect();
         let connected = self.connect(&names).await?;
         let (readings, requests) =
             self.sources(&selection.asked, window.pad(selection.back(), selection.ahead())).await?;
         let limits = self.config.limits;
         let mut inputs = Inputs {
+            purpose: selection.purpose.clone(),
             now,
             window,
             rules: selection.rules.clone(),
             partial: selection.partial,
-            aliases: self.config.aliases.clone(),
+            aliases: aliases.clone(),
             limits: Limits { max_changes: limits.max_changes, max_revoke_percent: limits.max_revoke_percent },
+            on_drift: self.config.on_drift,
             readings,
             targets: BTreeMap::new(),
-            lost: self.lost(&owned),
+            lost: owned.keys().filter(|name| !self.config.targets.contains_key(*name)).cloned().collect(),
         };
         let known = inputs.known();
         let stage = self.progress.bar("Reading targets", connected.len());
-        let reading = connected.iter().map(|connected| {
-            let owned = owned.remove(&connected.name).unwrap_or_default();
-            let (known, stage) = (&known, &stage);
-            async move {
-                let seen = connected.see(known, owned).await;
-                stage.step();
-                (connected.name.clone(), seen)
-            }
-        });
+        let reading: Vec<_> = connected
+            .iter()
+            .map(|connected| {
+                let owned = owned.remove(&connected.name).unwrap_or_default();
+                let (known, stage) = (&known, &stage);
+                async move {
+                    let seen = connected.see(known, owned).await;
+                    stage.step();
+                    (connected.name.clone(), seen)
+                }
+            })
+            .collect();
         inputs.targets = join_all(reading).await.into_iter().collect();
+        let unread = owned.into_iter().filter(|(_, owned)| !owned.is_empty()).map(|(name, owned)| {
+            let why = if inputs.lost.contains(&name) { lost(owned.len()) } else { "it was not asked".into() };
+            (name, Seen { owned, current: Err(why), tenures: BTreeMap::new() })
+        });
+        inputs.targets.extend(unread);
         Ok((inputs, connected, requests))
-    }
-
-    fn lost(&self, owned: &BTreeMap<String, Vec<Owned>>) -> BTreeMap<String, String> {
-        let lost = owned.iter().filter(|(name, owned)| !owned.is_empty() && !self.config.targets.contains_key(*name));
-        let sentence = |owned: &[Owned]| {
-            format!(
-                "the ledger says that {} grants are ours here, and the config has no such target; describe it again so that they can be taken back",
-                owned.len()
-            )
-        };
-        lost.map(|(name, owned)| (name.clone(), sentence(owned))).collect()
     }
 
     /// Reads every source that is asked something. What could not be read is an error inside the answer.
@@ -166,6 +167,13 @@ async fn read_all(
         None => Err(format!("the source said nothing about {asked}")),
     };
     asked.iter().cloned().zip(asked.iter().map(answer)).collect()
+}
+
+fn lost(owned: usize) -> String {
+    format!(
+        "the ledger says that {owned} grants are ours here, and the config has no such target; describe it again so that \
+         they can be taken back, or give them up with `oncall-sync release --target`"
+    )
 }
 
 fn asked(known: &Known, target: &str, owned: &[Owned]) -> Asked {

@@ -23,7 +23,7 @@ pub use check::check_window;
 pub use fault::{Fault, Faults, near};
 pub use schema::schema;
 
-use crate::domain::Email;
+use crate::domain::{Email, OnDrift};
 use crate::source::SourceConfig;
 use crate::span::Span;
 use crate::target::TargetConfig;
@@ -70,6 +70,9 @@ pub struct Config {
     /// What one run may change at most.
     #[schemars(default)]
     pub limits: LimitsConfig,
+    /// Whether a grant of ours that somebody took away is given again, or stays away until its own end.
+    #[schemars(default)]
+    pub on_drift: OnDrift,
     /// The file that it was read from; `None` where it came from the environment.
     #[schemars(skip)]
     pub path: Option<PathBuf>,
@@ -211,6 +214,7 @@ fn parse(text: &str, path: &Path, found: &mut Findings) -> Option<Config> {
         rules: rules::read(&root, &sources.names, &targets.names, found),
         aliases: check::aliases(&root, found),
         limits: check::limits(&root, found),
+        on_drift: root.get("on_drift", found).unwrap_or_default(),
         sources: sources.good,
         targets: targets.good,
         path: Some(path.to_owned()),

@@ -64,12 +64,32 @@ impl fmt::Display for Refusal {
 impl Limits {
     /// Everything about the whole run that asks for a person's word; expiries never count.
     pub fn check(&self, known: &Known, plans: &[(&[Owned], &Plan)]) -> Vec<Refusal> {
-        let live = |owned: &&Owned| owned.id.is_some() && owned.grant.period.end() > known.now;
-        let owned = plans.iter().flat_map(|(owned, _)| owned.iter()).filter(live).count();
+        let (mut refusals, owned, _) = self.counted(known.now, plans);
+        if owned < FLOOR {
+            refusals.retain(|refusal| !matches!(refusal, Refusal::Revokes { .. }));
+        }
+        let all = plans.iter().flat_map(|(owned, _)| owned.iter());
+        refusals.extend(emptied(known, all.filter(live(known.now)), known.now));
+        refusals
+    }
+
+    /// The same where a person asked for what is taken back: less than the floor of that is theirs to decide.
+    pub fn check_asked(&self, now: DateTime<Utc>, plans: &[(&[Owned], &Plan)]) -> Vec<Refusal> {
+        let (mut refusals, _, revokes) = self.counted(now, plans);
+        if revokes < FLOOR {
+            refusals.retain(|refusal| !matches!(refusal, Refusal::Revokes { .. }));
+        }
+        refusals
+    }
+
+    /// What is beyond the numbers, how much is owned, and how much of it would be revoked.
+    fn counted(&self, now: DateTime<Utc>, plans: &[(&[Owned], &Plan)]) -> (Vec<Refusal>, usize, usize) {
+        let owned = plans.iter().flat_map(|(owned, _)| owned.iter()).filter(live(now)).count();
         let (mut changes, mut revokes) = (0, 0);
         for change in plans.iter().flat_map(|(_, plan)| &plan.changes) {
             match change {
-                Change::Forget { .. } | Change::Confirm { .. } | Change::Retime { .. } | Change::Expire { .. } => {}
+                Change::Forget { .. } | Change::Confirm { .. } | Change::Retime { .. } => {}
+                Change::Adopt { .. } | Change::Release { .. } | Change::Expire { .. } => {}
                 Change::Create { .. } | Change::Amend { .. } => changes += 1,
                 Change::Revoke { .. } => (changes, revokes) = (changes + 1, revokes + 1),
             }
@@ -78,13 +98,15 @@ impl Limits {
         if changes > self.max_changes {
             refusals.push(Refusal::Changes { planned: changes, most: self.max_changes });
         }
-        if owned >= FLOOR && revokes * 100 > owned * usize::from(self.max_revoke_percent) {
+        if revokes * 100 > owned * usize::from(self.max_revoke_percent) {
             refusals.push(Refusal::Revokes { planned: revokes, owned, percent: self.max_revoke_percent });
         }
-        let all = plans.iter().flat_map(|(owned, _)| owned.iter()).filter(live);
-        refusals.extend(emptied(known, all, known.now));
-        refusals
+        (refusals, owned, revokes)
     }
+}
+
+fn live(now: DateTime<Utc>) -> impl Fn(&&Owned) -> bool {
+    move |owned| owned.id.is_some() && owned.grant.period.end() > now
 }
 
 fn emptied<'a>(known: &Known, owned: impl Iterator<Item = &'a Owned>, now: DateTime<Utc>) -> BTreeSet<Refusal> {
