@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::{Current, Email, Known, Limits, Owned, Period, Plan, Readings, Refusal, Rule, Tenure, plan};
+use crate::domain::{
+    Current, Email, Known, Limits, Owned, Period, Plan, Readings, Refusal, Rule, Tenure, Witnesses, plan,
+};
 
 /// Everything that the plans of a run are made from.
 #[derive(Debug, Clone)]
@@ -20,6 +22,8 @@ pub struct Inputs {
     pub limits: Limits,
     pub readings: Readings,
     pub targets: BTreeMap<String, Seen>,
+    /// Whether `now` can be true.
+    pub witnesses: Witnesses,
 }
 
 /// One target as it was read, and what we own there.
@@ -59,7 +63,12 @@ impl Inputs {
         let plans: BTreeMap<_, _> = self.targets.iter().map(plan).collect();
         let whole: Vec<(&[Owned], &Plan)> =
             self.targets.iter().filter_map(|(name, seen)| Some((&*seen.owned, plans[name].as_ref().ok()?))).collect();
-        let refusals = self.limits.check(&known, &whole);
+        let mut refusals = self.limits.check(&known, &whole);
+        refusals.extend(self.targets.iter().filter_map(|(name, seen)| {
+            let (current, plan) = (seen.current.as_ref().ok()?, plans[name].as_ref().ok()?);
+            self.limits.vanished(self.now, name, &seen.owned, current, plan)
+        }));
+        refusals.extend(self.witnesses.refusal(self.window));
         Decision { plans, refusals }
     }
 }

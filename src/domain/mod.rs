@@ -4,6 +4,7 @@
 //! outputs, in any order. That is what lets the properties be checked over thousands of random histories.
 
 mod change;
+mod clock;
 mod desired;
 mod grant;
 mod limits;
@@ -20,6 +21,7 @@ mod tables;
 mod world;
 
 pub use change::{Change, Note, Plan};
+pub use clock::{TOLERANCE, Witness, Witnesses};
 pub use desired::{Desired, Known, Wanted};
 pub use grant::{
     Access, Account, AccountId, Asked, Current, Entitlement, Grant, GrantId, Held, Owned, Reason, Reasons, Tenure,

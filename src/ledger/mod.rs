@@ -64,6 +64,29 @@ pub async fn look(place: &Path) -> Result<Option<Box<dyn Ledger>>> {
     Ok(Sqlite::open_readonly(place)?.map(|ledger| Box::new(ledger) as Box<dyn Ledger>))
 }
 
+/// Records looked at in one go, from the newest back. A run that is refused leaves about three.
+const GO: i64 = 300;
+
+/// When the last run that was not refused wrote its last record, `head` being the newest of all.
+///
+/// A refused run is no witness of the clock: were it one, a wrong clock would be refused once and then believed.
+pub async fn last_run(ledger: &mut dyn Ledger, head: Option<&Record>) -> Result<Option<DateTime<Utc>>> {
+    let mut refused = None;
+    let mut records: Vec<Record> = head.cloned().into_iter().collect();
+    loop {
+        for event in records.iter().rev().filter_map(|record| record.event().ok()) {
+            if event.is_refused() {
+                refused = Some(event.run);
+            } else if refused.as_ref() != Some(&event.run) {
+                return Ok(Some(event.at));
+            }
+        }
+        let Some(end) = records.first().map(|first| first.number - 1).filter(|end| *end > 0) else { return Ok(None) };
+        let start = (end - GO).max(0);
+        records = ledger.records(start, u32::try_from(end - start)?).await?;
+    }
+}
+
 /// Another run holds the ledger.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bare;
+mod clock;
 mod dry_run;
 mod examples;
 mod exit_codes;
@@ -9,6 +10,7 @@ mod failures;
 mod help;
 mod ledger;
 mod network;
+mod outages;
 mod progress;
 mod signals;
 mod sync;

@@ -19,6 +19,7 @@ mod world;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use chrono::TimeDelta;
 use httpmock::{HttpMockRequest, HttpMockResponse, MockServer};
 
 use answer::{Stop, json_body, respond};
@@ -57,18 +58,20 @@ struct State {
     armed: Vec<Armed>,
     requests: Vec<Request>,
     violations: Vec<String>,
+    /// How far the `Date` of its answers is ahead of the machine's clock; as the machine has it without.
+    ahead: Option<TimeDelta>,
 }
 
 impl PagerDuty {
     /// Starts on a loopback port of its own.
     pub fn start(world: World) -> Fake {
         let latency = world.latency;
-        let state = State { world, armed: Vec::new(), requests: Vec::new(), violations: Vec::new() };
+        let state = State { world, armed: Vec::new(), requests: Vec::new(), violations: Vec::new(), ahead: None };
         let state = Arc::new(Mutex::new(state));
         let server = MockServer::start();
         let shared = Arc::clone(&state);
         server.mock(|_any, then| {
-            then.delay(latency).respond_with(move |request| lock(&shared).serve(request));
+            then.delay(latency).respond_with(move |request| lock(&shared).dated(request));
         });
         Fake { server, state }
     }
@@ -104,6 +107,11 @@ impl Fake {
         lock(&self.state).world = world;
     }
 
+    /// Dates its answers so far ahead of the machine's clock, or behind it.
+    pub fn ahead(&self, ahead: TimeDelta) {
+        lock(&self.state).ahead = Some(ahead);
+    }
+
     /// Takes the list of broken rules, for tests of the stand-in itself.
     pub fn take_violations(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.state).violations)
@@ -124,6 +132,13 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 impl State {
+    fn dated(&mut self, http: &HttpMockRequest) -> HttpMockResponse {
+        let mut response = self.serve(http);
+        let date = self.ahead.map(|ahead| ("date".to_owned(), super::date(ahead)));
+        response.headers.get_or_insert_default().extend(date);
+        response
+    }
+
     fn serve(&mut self, http: &HttpMockRequest) -> HttpMockResponse {
         let uri = http.uri_str();
         let path = http.uri().path().to_owned();

@@ -22,7 +22,7 @@ fn alice() -> BTreeMap<String, Met> {
 fn read(entries: serde_json::Value) -> Reading {
     let entries = serde_json::from_value(entries).expect("entries");
     let answer = Answer { id: "PI7DH85".into(), name: "DBA".into(), entries, remarks: Vec::new() };
-    reading(answer, &alice(), day())
+    reading(answer, &alice(), day()).expect("shifts that make sense")
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! How the service misbehaves when told to.
 
 use httpmock::HttpMockResponse;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answer::{json_body, respond};
 
@@ -20,6 +20,8 @@ pub enum Fault {
     NotFound,
     /// 200 whose body is this many bytes of no JSON.
     Garbage(usize),
+    /// 200 with this body.
+    Json(Value),
     /// 302 to this URL.
     Redirect(String),
     /// The first page again and again, each time with more to come.
@@ -59,6 +61,7 @@ impl Fault {
             ),
             Self::NotFound => json_body(404, &json!({"error": {"message": "Not Found", "code": 2100}})),
             Self::Garbage(bytes) => respond(200, "application/json", "x".repeat(*bytes)),
+            Self::Json(body) => json_body(200, body),
             Self::Redirect(to) => HttpMockResponse::builder().status(302).header("location", to.clone()).build(),
             Self::Endless => return None,
         })

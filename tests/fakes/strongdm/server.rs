@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use http::header::DATE;
 use prost::bytes::{Buf as _, BufMut as _};
 use tokio::sync::watch;
 use tonic::body::Body;
@@ -168,7 +169,14 @@ impl Service<http::Request<Body>> for AnyMethod {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let one = OneCall { shared: self.0.clone(), path: request.uri().path().to_owned() };
-        Box::pin(async move { Ok(Grpc::new(Raw).unary(one, request).await) })
+        let ahead = self.0.lock().world.manners.dated_ahead;
+        Box::pin(async move {
+            let mut answer = Grpc::new(Raw).unary(one, request).await;
+            if let Some(ahead) = ahead {
+                answer.headers_mut().insert(DATE, crate::fakes::date(ahead).parse().expect("a header"));
+            }
+            Ok(answer)
+        })
     }
 }
 
