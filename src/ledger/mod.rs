@@ -96,3 +96,60 @@ pub struct Locked(pub String);
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unreadable(pub String);
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::audit::What;
+    use crate::report::Counts;
+
+    /// The end of the run of this minute.
+    fn end(minute: i64, exit_code: u8) -> Event {
+        let what = What::End { verb: "sync".into(), exit_code, counts: Counts::default(), notes: String::new() };
+        let at = DateTime::UNIX_EPOCH + TimeDelta::minutes(minute);
+        Event { at, run: format!("run {minute}"), host: "host".into(), config: String::new(), what }
+    }
+
+    fn refusal(minute: i64) -> Event {
+        Event { what: What::Refusal { digest: String::new(), why: "why".into() }, ..end(minute, 4) }
+    }
+
+    /// What a refused run wrote before it was over.
+    fn fault(minute: i64) -> Event {
+        Event { what: What::Fault { name: "source".into(), error: "down".into() }, ..end(minute, 4) }
+    }
+
+    #[tokio::test]
+    async fn a_run_that_was_refused_is_no_witness_of_the_clock() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |minute| [fault(minute), refusal(minute), end(minute, 4)];
+        let long: Vec<Event> = (100..400).flat_map(refused).collect();
+        let cases = [
+            (vec![], None),
+            (vec![end(1, 0)], Some(1)),
+            (vec![end(1, 0), end(2, 1)], Some(2)),
+            (vec![fault(3)], Some(3)),
+            (refused(5).to_vec(), Some(3)),
+            (long, Some(3)),
+            (vec![end(2, 0)], Some(2)),
+        ];
+        let mut ledger = open(&folder.path().join("ledger.db")).await.unwrap();
+        for (events, expected) in cases {
+            ledger.write(DateTime::UNIX_EPOCH, &[], &events).await.unwrap();
+            let head = ledger.head().await.unwrap();
+            let last = last_run(&mut *ledger, head.as_ref()).await.unwrap();
+            assert_eq!(last.map(|last| (last - DateTime::UNIX_EPOCH).num_minutes()), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn where_every_run_was_refused_there_was_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = open(&folder.path().join("ledger.db")).await.unwrap();
+        ledger.write(DateTime::UNIX_EPOCH, &[], &[refusal(1), end(1, 4)]).await.unwrap();
+        let head = ledger.head().await.unwrap();
+        assert_eq!(last_run(&mut *ledger, head.as_ref()).await.unwrap(), None);
+    }
+}

@@ -61,6 +61,24 @@ fn what_does_not_touch_the_window_is_left_out() {
 }
 
 #[test]
+fn a_shift_that_ends_before_it_begins_spoils_the_schedule() {
+    let answer = |start: &str, end: &str| {
+        let entries = serde_json::json!([
+            {"user": {"id": "P1"}, "start": null, "end": null},
+            {"user": {"id": "P1"}, "start": start, "end": end},
+        ]);
+        let entries = serde_json::from_value(entries).expect("entries");
+        let answer = Answer { id: "PI7DH85".into(), name: "DBA".into(), entries, remarks: Vec::new() };
+        reading(answer, &alice(), day()).map(|reading| reading.shifts.len())
+    };
+    let (first, second) = ("2026-03-01T08:00:00Z", "2026-03-01T09:00:00Z");
+    assert_eq!(answer(first, second), Ok(2));
+    assert_eq!(answer(first, first), Ok(1), "one of no length is nobody's");
+    let error = answer(second, first).expect_err("backwards");
+    assert!(error.contains("schedule 'DBA'") && error.contains("ends at 2026-03-01 08:00:00 UTC"), "{error}");
+}
+
+#[test]
 fn a_reference_has_no_email_whatever_it_says() {
     let user = |json: &str| serde_json::from_str::<User>(json).expect("a user");
     let full = user(r#"{"id":"P1","type":"user","name":"Alice","email":"Alice@Example.com"}"#);
