@@ -143,6 +143,7 @@ fn inputs(now: DateTime<Utc>) -> Inputs {
         readings: BTreeMap::from([(("pagerduty".to_owned(), asked), Ok(reading))]),
         targets: BTreeMap::from([(TARGET.to_owned(), Seen { owned: Vec::new(), current: Ok(current), tenures })]),
         lost: BTreeSet::new(),
+        witnesses: Witnesses::default(),
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Common {
     /// Print every request and every note; twice for what the libraries say as well
     #[arg(long, short, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
-    /// Take this for the present instant (RFC 3339); for drills and tests
+    /// Take this for the present instant (RFC 3339); for drills and tests. The clock is then held against nobody's
     #[arg(long, value_name = "INSTANT", hide = true, global = true)]
     pub now: Option<DateTime<Utc>>,
 }

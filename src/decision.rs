@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     Choice, Current, Email, Entitlement, Known, Limits, OnDrift, Owned, Period, Plan, Purpose, Readings, Refusal, Rule,
-    Tenure, plan, release, revoke,
+    Tenure, Witnesses, plan, release, revoke,
 };
 
 /// Everything that the plans of a run are made from.
@@ -31,6 +31,8 @@ pub struct Inputs {
     pub targets: BTreeMap<String, Seen>,
     /// Targets on which we own something, and which the config does not describe any more.
     pub lost: BTreeSet<String>,
+    /// Whether `now` can be true.
+    pub witnesses: Witnesses,
 }
 
 /// One target as it was read, and what we own there.
@@ -87,7 +89,12 @@ impl Inputs {
         let known = self.known();
         let plan = |(name, seen): (&String, &Seen)| (name.clone(), seen.plan(&known, name, self.on_drift, &seen.owned));
         let plans: BTreeMap<_, _> = self.targets.iter().map(plan).collect();
-        let refusals = self.limits.check(&known, &self.whole(&plans));
+        let mut refusals = self.limits.check(&known, &self.whole(&plans));
+        refusals.extend(self.targets.iter().filter_map(|(name, seen)| {
+            let (current, plan) = (seen.current.as_ref().ok()?, plans[name].as_ref().ok()?);
+            self.limits.vanished(self.now, name, &seen.owned, current, plan)
+        }));
+        refusals.extend(self.witnesses.refusal(self.window));
         Decision { plans, refusals, missed: Vec::new() }
     }
 

@@ -98,7 +98,8 @@ async fn with_config(cli: &Cli) -> Result<u8> {
     let stop = Stop::at(deadline);
     listen(&stop)?;
     let progress = Progress::new(cli.common.verbose > 0 || cli.common.quiet);
-    let run = RunContext { config: &config, clock: Clock::new(now), deadline, stop: &stop, progress: &progress };
+    let clock = if cli.common.now.is_some() { Clock::new(now) } else { Clock::of_machine(now) };
+    let run = RunContext { config: &config, clock, deadline, stop: &stop, progress: &progress };
     let style = Style { zone: &zone, quiet: cli.common.quiet, verbose: cli.common.verbose > 0 };
     let json = cli.common.output == Output::Json;
     match &cli.verb {

@@ -59,11 +59,16 @@ pub async fn sync(run: &RunContext<'_>, selection: &Selection, order: Order<'_>)
         Some(ledger) => (ledger.owned().await?, ledger.head().await?),
         None => (BTreeMap::new(), None),
     };
+    let last_run = match &mut ledger {
+        Some(ledger) if run.clock.is_machines() => ledger::last_run(&mut **ledger, last.as_ref()).await?,
+        _ => None,
+    };
     let window = window(order.now, order.window)?;
-    let (inputs, connected, requests) = tokio::select! {
+    let (mut inputs, connected, requests) = tokio::select! {
         read = run.survey(selection, order.now, window, owned) => read?,
         () = run.stop.asked() => bail!("told to stop while reading; nothing was changed"),
     };
+    inputs.witnesses.last_run = last_run;
     let decision = inputs.decide();
     ensure!(decision.missed.is_empty(), "{}; nothing was changed", decision.missed.join("; "));
     let mut report = Report::planned(order.dry_run, &inputs, &decision);

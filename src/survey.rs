@@ -8,7 +8,7 @@ use futures_util::future::{join_all, try_join_all};
 
 use crate::config::Config;
 use crate::decision::{Inputs, Seen};
-use crate::domain::{Asked, Email, Entitlement, Known, Limits, OnCall, Owned, Period, Readings};
+use crate::domain::{Asked, Email, Entitlement, Known, Limits, OnCall, Owned, Period, Readings, Witness, Witnesses};
 use crate::net::{Clock, Context};
 use crate::progress::Progress;
 use crate::selection::Selection;
@@ -70,8 +70,8 @@ impl RunContext<'_> {
         let names = selection.rules.iter().flat_map(|rule| rule.grant.keys()).chain(owned.keys());
         let names = names.filter(|name| selection.purpose.asks(name, aliases, &owned)).cloned().collect();
         let connected = self.connect(&names).await?;
-        let (readings, requests) =
-            self.sources(&selection.asked, window.pad(selection.back(), selection.ahead())).await?;
+        let (readings, requests, mut servers) =
+            self.ask(&selection.asked, window.pad(selection.back(), selection.ahead())).await?;
         let limits = self.config.limits;
         let mut inputs = Inputs {
             purpose: selection.purpose.clone(),
@@ -85,6 +85,7 @@ impl RunContext<'_> {
             readings,
             targets: BTreeMap::new(),
             lost: owned.keys().filter(|name| !self.config.targets.contains_key(*name)).cloned().collect(),
+            witnesses: Witnesses::default(),
         };
         let known = inputs.known();
         let stage = self.progress.bar("Reading targets", connected.len());
@@ -106,6 +107,8 @@ impl RunContext<'_> {
             (name, Seen { owned, current: Err(why), tenures: BTreeMap::new() })
         });
         inputs.targets.extend(unread);
+        servers.extend(connected.iter().filter_map(|connected| connected.context.witness()));
+        inputs.witnesses.servers = servers;
         Ok((inputs, connected, requests))
     }
 
@@ -118,6 +121,16 @@ impl RunContext<'_> {
         asked: &BTreeMap<String, BTreeSet<OnCall>>,
         window: Period,
     ) -> Result<(Readings, SourceRequests)> {
+        let (readings, requests, _) = self.ask(asked, window).await?;
+        Ok((readings, requests))
+    }
+
+    /// The same, and what the sources' servers said the time was.
+    async fn ask(
+        &self,
+        asked: &BTreeMap<String, BTreeSet<OnCall>>,
+        window: Period,
+    ) -> Result<(Readings, SourceRequests, Vec<Witness>)> {
         let connecting = asked.iter().map(|(name, asked)| async move {
             let config = self.config.sources.get(name).with_context(|| format!("there is no source '{name}'"))?;
             let context = Context::new(self.clock, self.deadline);
@@ -137,7 +150,8 @@ impl RunContext<'_> {
             requests.insert((*name).clone(), context.requests());
             readings.extend(answers.into_iter().map(|(asked, answer)| (((*name).clone(), asked), answer)));
         }
-        Ok((readings, requests))
+        let witnesses = connected.iter().filter_map(|(_, _, _, context)| context.witness()).collect();
+        Ok((readings, requests, witnesses))
     }
 
     /// Sets up every target called `names`.

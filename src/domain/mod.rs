@@ -5,6 +5,7 @@
 
 mod adopt;
 mod change;
+mod clock;
 mod desired;
 mod grant;
 mod limits;
@@ -23,6 +24,7 @@ mod world;
 
 pub use adopt::{Candidate, adopt};
 pub use change::{Change, Next, Note, OnDrift, Plan, Unfit};
+pub use clock::{TOLERANCE, Witness, Witnesses};
 pub use desired::{Desired, Known, Wanted};
 pub use grant::{
     Access, Account, AccountId, Asked, Current, Entitlement, Grant, GrantId, Held, Owned, Reason, Reasons, Tenure,

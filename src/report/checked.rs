@@ -16,6 +16,8 @@ pub struct Checked {
     pub version: u32,
     pub sources: BTreeMap<String, SourceReport>,
     pub targets: BTreeMap<String, CheckedTarget>,
+    /// What is wrong with the clock, by what the servers say.
+    pub clock: Option<String>,
     /// Nothing stands in the way of serving everybody.
     pub ok: bool,
 }
@@ -35,7 +37,9 @@ pub struct CheckedTarget {
 
 impl Checked {
     pub fn new(inputs: &Inputs, decision: &Decision) -> Self {
-        let mut checked = Self { version: VERSION, sources: BTreeMap::new(), targets: BTreeMap::new(), ok: true };
+        let clock = inputs.witnesses.refusal(inputs.window).map(|refusal| refusal.to_string());
+        let mut checked =
+            Self { version: VERSION, sources: BTreeMap::new(), targets: BTreeMap::new(), clock, ok: true };
         for ((name, _), reading) in &inputs.readings {
             checked.sources.entry(name.clone()).or_default().add(reading);
         }
@@ -60,8 +64,9 @@ impl Checked {
             }
         }
         let sources_ok = checked.sources.values().all(|source| source.errors.is_empty());
-        checked.ok =
-            sources_ok && checked.targets.values().all(|target| target.error.is_none() && target.notes.is_empty());
+        checked.ok = checked.clock.is_none()
+            && sources_ok
+            && checked.targets.values().all(|target| target.error.is_none() && target.notes.is_empty());
         checked
     }
 
@@ -89,6 +94,9 @@ impl Checked {
             for note in &target.notes {
                 let _ = writeln!(out, "! {}", line(&note.text));
             }
+        }
+        if let Some(clock) = &self.clock {
+            let _ = writeln!(out, "! clock: {clock}");
         }
         let _ = writeln!(
             out,

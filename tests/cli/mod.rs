@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bare;
+mod clock;
 mod dry_run;
 mod examples;
 mod exit_codes;
@@ -14,6 +15,7 @@ mod hostile;
 mod kill;
 mod ledger;
 mod network;
+mod outages;
 mod progress;
 mod reviewed;
 mod signals;

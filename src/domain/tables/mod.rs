@@ -2,6 +2,7 @@
 //!
 //! Times are minutes, and it is always minute 100: what began before is given from minute 100 on.
 
+mod clock;
 mod desired;
 mod limits;
 mod outage;
@@ -234,6 +235,10 @@ impl Setup {
     }
 
     fn plan(&self, tenure: Tenure) -> String {
+        said(&self.planned(tenure))
+    }
+
+    fn planned(&self, tenure: Tenure) -> Plan {
         let show = |owned: &Owned| Held {
             access: owned.grant.access.clone(),
             id: owned.id.clone().expect("no intent"),
@@ -242,7 +247,7 @@ impl Setup {
             foreign: false,
         };
         let current = Current { grants: self.owned.iter().map(show).collect(), ..self.current.clone() };
-        said(&super::plan(at(NOW), &|_| tenure, OnDrift::Restore, &self.desired(), &current, &self.owned))
+        super::plan(at(NOW), &|_| tenure, OnDrift::Restore, &self.desired(), &current, &self.owned)
     }
 
     /// The plan of a target of any tenure, where it makes no difference.

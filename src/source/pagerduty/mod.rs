@@ -124,15 +124,23 @@ fn not_found(user: &User, why: &str) -> Met {
 }
 
 /// The shifts of `answer` that touch `window`, each once.
-fn reading(answer: Answer, people: &BTreeMap<String, Met>, window: Period) -> Reading {
+///
+/// # Errors
+/// Where one ends before it begins: an answer that makes no sense is not half believed.
+fn reading(answer: Answer, people: &BTreeMap<String, Met>, window: Period) -> Result<Reading, String> {
     let Answer { id, name, entries, mut remarks } = answer;
     let schedule = Schedule { id, name };
     let mut shifts = BTreeSet::new();
     let mut said = BTreeSet::new();
     for Oncall { user, start, end, escalation_level, .. } in entries {
-        let begins = start.unwrap_or(DateTime::<Utc>::MIN_UTC);
-        let touches =
-            Period::new(begins, end.unwrap_or(DateTime::<Utc>::MAX_UTC)).is_some_and(|shift| shift.overlaps(&window));
+        let (begins, ends) = (start.unwrap_or(DateTime::<Utc>::MIN_UTC), end.unwrap_or(DateTime::<Utc>::MAX_UTC));
+        if ends < begins {
+            return Err(format!(
+                "PagerDuty gives a shift in schedule '{}' that ends at {ends} and begins at {begins}; an answer that makes no sense is not used",
+                schedule.name
+            ));
+        }
+        let touches = Period::new(begins, ends).is_some_and(|shift| shift.overlaps(&window));
         // An entry without a user is a gap that is spelled out.
         let Some((person, remark)) = user.and_then(|user| people.get(&user.id)).filter(|_| touches) else { continue };
         said.extend(remark.clone());
@@ -143,7 +151,7 @@ fn reading(answer: Answer, people: &BTreeMap<String, Met>, window: Period) -> Re
     if shifts.is_empty() && remarks.is_empty() {
         remarks.push("nobody is on call in the window".to_owned());
     }
-    Reading { schedule, coverage: Coverage::Window, shifts: shifts.into_iter().collect(), remarks }
+    Ok(Reading { schedule, coverage: Coverage::Window, shifts: shifts.into_iter().collect(), remarks })
 }
 
 /// What to ask for: the window in whole seconds and no further ahead than PagerDuty knows; and what to say if it is less.
@@ -172,10 +180,10 @@ impl super::Source for PagerDuty {
         let readings = asked.iter().map(|asked| {
             let OnCall::Schedule(text) = asked;
             let answer = answers.remove(text).unwrap_or_else(|| Err(format!("{asked} was not looked for")));
-            let reading = answer.map(|answer| {
-                let mut reading = reading(answer, &people, window);
+            let reading = answer.and_then(|answer| {
+                let mut reading = reading(answer, &people, window)?;
                 reading.remarks.extend(clipped.clone());
-                reading
+                Ok(reading)
             });
             (asked.clone(), reading.map_err(|sentence| anyhow!(sentence)))
         });

@@ -95,6 +95,8 @@ pub struct Manners {
     pub days_ahead: i64,
     /// Before each answer.
     pub latency: Duration,
+    /// How far the `date` of its answers is ahead of the machine's clock; as the machine has it without.
+    pub dated_ahead: Option<TimeDelta>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,6 +130,7 @@ impl Default for Manners {
             email_finds_machines: false,
             days_ahead: 0,
             latency: Duration::ZERO,
+            dated_ahead: None,
         }
     }
 }
