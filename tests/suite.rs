@@ -7,3 +7,4 @@ mod layers;
 mod readme;
 mod source;
 mod target;
+mod year;
