@@ -3,17 +3,20 @@
 //! One failure stops nobody else. A call whose outcome is not known leaves its intent in the ledger, and the next run
 //! settles it against what the target shows.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt as _};
+use tokio::sync::{Mutex, mpsc};
 
+use crate::audit::{Event, Journal, What};
 use crate::domain::{Access, Change, Grant, GrantId, Owned, Plan, Reasons};
 use crate::ledger::{Entry, Ledger};
 use crate::net::CONCURRENCY;
 use crate::progress::Progress;
+use crate::report::ChangeReport;
 use crate::stop::Stop;
 use crate::target::{Occupied, Restored, Target};
 
@@ -23,7 +26,8 @@ const BATCH: usize = 256;
 /// What became of one change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    Done,
+    /// The target's own id, where it is news.
+    Done(Option<GrantId>),
     /// The target has no room for it before its time; the next run tries again.
     Deferred(String),
     /// It was not begun.
@@ -36,6 +40,7 @@ pub struct Applier<'a> {
     pub name: &'a str,
     pub target: &'a dyn Target,
     pub ledger: &'a Mutex<Box<dyn Ledger>>,
+    pub journal: &'a Journal,
     pub stop: &'a Stop,
     pub progress: &'a Progress,
     pub now: DateTime<Utc>,
@@ -47,6 +52,14 @@ struct Call<'a> {
     change: &'a Change,
     /// The intent's entry, for what gives.
     entry: Option<i64>,
+}
+
+/// A call that is over.
+struct Finished<'a> {
+    at: usize,
+    change: &'a Change,
+    outcome: Outcome,
+    learnt: Vec<Entry>,
 }
 
 impl Applier<'_> {
@@ -63,14 +76,16 @@ impl Applier<'_> {
     async fn phases(&self, plan: &Plan, owned: &[Owned], outcomes: &mut [Outcome]) -> Result<()> {
         let bookkeeping: Vec<Entry> = plan.changes.iter().filter_map(bookkeeping).collect();
         if !bookkeeping.is_empty() {
-            self.ledger().record(&bookkeeping, self.now).context("nothing was changed on the target")?;
+            let changes = plan.changes.iter().filter(|change| change.is_bookkeeping());
+            let events: Vec<Event> = changes.map(|change| self.event(change, &Outcome::Done(None))).collect();
+            self.write(&bookkeeping, &events).await.context("nothing was changed on the target")?;
         }
         let calls = plan.changes.iter().filter(|change| !change.is_bookkeeping()).count();
         let stage = (calls > 0).then(|| self.progress.bar(format!("Granting on {}", self.name), calls));
         let mut phase: Vec<(usize, &Change)> = Vec::new();
         for (at, change) in plan.changes.iter().enumerate() {
             if change.is_bookkeeping() {
-                outcomes[at] = Outcome::Done;
+                outcomes[at] = Outcome::Done(None);
                 continue;
             }
             if phase.last().is_some_and(|(_, last)| std::mem::discriminant(*last) != std::mem::discriminant(change)) {
@@ -79,6 +94,7 @@ impl Applier<'_> {
             if is_still_needed(change, plan, outcomes) {
                 let why = "it stays until what is to take its place could be given";
                 outcomes[at] = Outcome::Skipped(why.into());
+                self.write(&[], &[self.event(change, &outcomes[at])]).await?;
                 continue;
             }
             phase.push((at, change));
@@ -98,46 +114,62 @@ impl Applier<'_> {
             return Ok(());
         }
         if let Some(reason) = self.stop.reason() {
+            let skipped = Outcome::Skipped(reason.into());
+            let events: Vec<Event> = changes.iter().map(|(_, change)| self.event(change, &skipped)).collect();
             for (at, _) in changes {
-                outcomes[*at] = Outcome::Skipped(reason.into());
+                outcomes[*at] = skipped.clone();
             }
-            return Ok(());
+            return self.write(&[], &events).await.map(drop);
         }
-        let calls = self.intend(changes)?;
+        let calls = self.intend(changes).await?;
         let mut chains: BTreeMap<&Access, Vec<Call>> = BTreeMap::new();
         for call in calls {
             chains.entry(&call.change.grant().access).or_default().push(call);
         }
-        let running = stream::iter(chains.into_values()).map(|chain| self.chain(chain, owned, &step));
-        let mut done = running.buffer_unordered(CONCURRENCY).ready_chunks(BATCH);
-        while let Some(finished) = done.next().await {
-            let mut entries = Vec::new();
-            for (at, outcome, learnt) in finished.into_iter().flatten() {
-                outcomes[at] = outcome;
-                entries.extend(learnt);
+        let broken = Cell::new(false);
+        let (sender, mut results) = mpsc::unbounded_channel();
+        let calling = async {
+            let running = stream::iter(chains.into_values()).map(|chain| self.chain(chain, owned, &broken, &step));
+            // The receiver outlives this: it ends when the sender is gone.
+            running.buffer_unordered(CONCURRENCY).for_each(async |done| drop(sender.send(done))).await;
+            drop(sender);
+        };
+        // While the ledger is written the calls go on.
+        let writing = async {
+            let mut written = Ok(());
+            let mut finished = Vec::new();
+            while results.recv_many(&mut finished, BATCH).await > 0 {
+                let (mut entries, mut events) = (Vec::new(), Vec::new());
+                for Finished { at, change, outcome, learnt } in finished.drain(..).flatten() {
+                    events.push(self.event(change, &outcome));
+                    outcomes[at] = outcome;
+                    entries.extend(learnt);
+                }
+                if written.is_ok() {
+                    written = self.write(&entries, &events).await.map(drop);
+                    broken.set(written.is_err());
+                }
             }
-            if !entries.is_empty() {
-                self.ledger().record(&entries, self.now).context(
-                    "what was just done is not written down; the next run finds it by what the target shows",
-                )?;
-            }
-        }
-        Ok(())
+            written
+        };
+        let ((), written) = tokio::join!(calling, writing);
+        written.context("what was just done is not written down; the next run finds it by what the target shows")
     }
 
     /// Writes down what is about to be given.
-    fn intend<'c>(&self, changes: &[(usize, &'c Change)]) -> Result<Vec<Call<'c>>> {
-        let giving: Vec<(Grant, Reasons)> = changes
-            .iter()
-            .filter_map(|(_, change)| gives(change))
-            .map(|(grant, reasons)| (grant.clone(), reasons.clone()))
+    async fn intend<'c>(&self, changes: &[(usize, &'c Change)]) -> Result<Vec<Call<'c>>> {
+        let giving = changes.iter().filter_map(|(_, change)| gives(change));
+        let intents: Vec<Entry> = giving
+            .map(|(grant, reasons)| Entry::Intend {
+                target: self.name.to_owned(),
+                grant: grant.clone(),
+                reasons: reasons.clone(),
+            })
             .collect();
-        let entries = if giving.is_empty() {
+        let entries = if intents.is_empty() {
             Vec::new()
         } else {
-            self.ledger()
-                .intend(self.name, &giving, self.now)
-                .context("nothing was given, because it could not be written down first")?
+            self.write(&intents, &[]).await.context("nothing was given, because it could not be written down first")?
         };
         let mut entries = entries.into_iter();
         let call = |(at, change): &(usize, &'c Change)| Call {
@@ -148,15 +180,17 @@ impl Applier<'_> {
         Ok(changes.iter().map(call).collect())
     }
 
-    async fn chain(
+    async fn chain<'c>(
         &self,
-        calls: Vec<Call<'_>>,
+        calls: Vec<Call<'c>>,
         owned: &[Owned],
+        broken: &Cell<bool>,
         step: &impl Fn(),
-    ) -> Vec<(usize, Outcome, Vec<Entry>)> {
-        let mut results = Vec::with_capacity(calls.len());
+    ) -> Vec<Finished<'c>> {
+        let mut finished = Vec::with_capacity(calls.len());
         for call in calls {
-            let (outcome, learnt) = match self.stop.reason() {
+            let unwritten = broken.get().then_some("the ledger cannot be written");
+            let (outcome, learnt) = match unwritten.or_else(|| self.stop.reason()) {
                 Some(reason) => {
                     let never = call.entry.map(|entry| Entry::Forget { entry });
                     (Outcome::Skipped(reason.into()), never.into_iter().collect())
@@ -164,19 +198,19 @@ impl Applier<'_> {
                 None => self.call(&call, owned).await,
             };
             step();
-            results.push((call.at, outcome, learnt));
+            finished.push(Finished { at: call.at, change: call.change, outcome, learnt });
         }
-        results
+        finished
     }
 
     async fn call(&self, call: &Call<'_>, owned: &[Owned]) -> (Outcome, Vec<Entry>) {
         match (call.change, call.entry) {
             (Change::Expire { owned } | Change::Revoke { owned }, _) => match self.target.revoke(owned).await {
-                Ok(()) => (Outcome::Done, vec![Entry::Forget { entry: owned.entry }]),
+                Ok(()) => (Outcome::Done(None), vec![Entry::Forget { entry: owned.entry }]),
                 Err(error) => (Outcome::Failed(format!("{error:#}")), Vec::new()),
             },
             (Change::Create { grant, .. }, Some(entry)) => match self.target.grant(grant).await {
-                Ok(id) => (Outcome::Done, vec![Entry::Confirm { entry, id }]),
+                Ok(id) => (Outcome::Done(Some(id.clone())), vec![Entry::Confirm { entry, id }]),
                 Err(error) if error.is::<Occupied>() => self.make_room(grant, entry, owned, &error).await,
                 Err(error) => (Outcome::Failed(format!("{error:#}")), Vec::new()),
             },
@@ -209,14 +243,22 @@ impl Applier<'_> {
         }
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Box<dyn Ledger>> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn write(&self, entries: &[Entry], events: &[Event]) -> Result<Vec<i64>> {
+        self.ledger.lock().await.write(self.now, entries, events).await
+    }
+
+    fn event(&self, change: &Change, outcome: &Outcome) -> Event {
+        let change = ChangeReport::new(change, Some(outcome));
+        self.journal.event(What::Change { target: self.name.to_owned(), change })
     }
 }
 
 fn amended(answer: Result<GrantId>, from: &Owned, entry: i64) -> (Outcome, Vec<Entry>) {
     match answer {
-        Ok(id) => (Outcome::Done, vec![Entry::Forget { entry: from.entry }, Entry::Confirm { entry, id }]),
+        Ok(id) => {
+            let learnt = vec![Entry::Forget { entry: from.entry }, Entry::Confirm { entry, id: id.clone() }];
+            (Outcome::Done(Some(id)), learnt)
+        }
         Err(error) => {
             let restored = error.downcast_ref::<Restored>().map(|restored| restored.id.clone());
             let learnt = restored.map(|id| vec![Entry::Confirm { entry: from.entry, id }, Entry::Forget { entry }]);

@@ -62,6 +62,15 @@ pub struct Sync {
     /// Lift the limits for this run
     #[arg(long)]
     pub force: bool,
+    /// Go on only if the plan is still the one that was reviewed: its digest, or the file of its JSON report
+    #[arg(long, value_name = "DIGEST|FILE")]
+    pub expect: Option<String>,
+    /// Write what the plan was made from to this file, for `--replay`; it holds names, and no secrets
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Plan again from a recording, as a dry run; nothing is read but this file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["schedule", "rule", "config", "window", "record"])]
+    pub replay: Option<PathBuf>,
     /// With --dry-run: exit with 3 where changes are pending
     #[arg(long, requires = "dry_run")]
     pub detailed_exitcode: bool,

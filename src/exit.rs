@@ -12,7 +12,7 @@ pub enum Exit {
     CouldNotRun = 2,
     /// With `--dry-run --detailed-exitcode`: changes are pending.
     Pending = 3,
-    /// Refused by a limit.
+    /// Refused by a limit, or not the plan that was reviewed.
     Refused = 4,
     /// Another run holds the lock.
     Locked = 5,

@@ -17,12 +17,15 @@
 //! | [`run`] | the one path: survey, plan, check the limits, apply, report |
 //! | [`survey`] | every source and target read, side by side |
 //! | [`apply`] | a plan carried out, the ledger kept in step |
+//! | [`decision`] | the plans and refusals from what was read |
 //! | [`selection`] | which rules this run is about |
 //! | [`source`] | where shifts come from: the trait, and one folder per source |
 //! | [`target`] | where access is given: the trait, and one folder per target |
-//! | [`ledger`] | the record of what is ours |
+//! | [`ledger`] | the record of what is ours, and its audit log |
+//! | [`audit`] | what the audit log holds: events, chained by their hashes |
 //! | [`net`] | one client for HTTP and one for gRPC: deadlines, retries, rate limits, proxies, private CAs |
 //! | [`config`] | the config file as typed data, its faults reported together |
+//! | [`recording`] | what a plan was made from, kept and planned again: `--record`, `--replay` |
 //! | [`secret`] | a secret from environment, file or command; never shown |
 //! | [`span`] | lengths of time as people write them |
 //! | [`harmless`] | text from elsewhere, with what a terminal would obey written out |
@@ -44,8 +47,10 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::todo, clippy::unimplemented, clippy::too_many_lines))]
 
 pub mod apply;
+pub mod audit;
 pub mod cli;
 pub mod config;
+pub mod decision;
 pub mod domain;
 pub mod exit;
 pub mod harmless;
@@ -53,6 +58,7 @@ pub mod ledger;
 pub mod near;
 pub mod net;
 pub mod progress;
+pub mod recording;
 pub mod report;
 pub mod run;
 pub mod secret;

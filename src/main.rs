@@ -12,13 +12,13 @@ use oncall_sync::exit::Exit;
 use oncall_sync::ledger::Locked;
 use oncall_sync::net::Clock;
 use oncall_sync::progress::Progress;
-use oncall_sync::report::{self, Checked, Owning, Report, Roster, Style};
+use oncall_sync::report::{self, Checked, Owning, Report, Reviewed, Roster, Style};
 use oncall_sync::run::{self, Order};
 use oncall_sync::selection::{Narrowing, Selection};
 use oncall_sync::stop::Stop;
 use oncall_sync::survey::RunContext;
 use oncall_sync::zone::Zone;
-use oncall_sync::{show, starter};
+use oncall_sync::{recording, show, starter};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
@@ -60,6 +60,13 @@ fn run(cli: Cli) -> Result<u8> {
         }
         Some(Verb::Shifts { .. } | Verb::Check | Verb::Grants) | None => {}
     }
+    if let Some(recording) = &cli.sync.replay {
+        let expected = cli.sync.expect.as_deref().map(Reviewed::read).transpose()?;
+        let (report, timezone) = recording::replay(recording, cli.sync.force, expected.as_ref())?;
+        let zone = Zone::parse(&timezone)?;
+        let style = Style { zone: &zone, quiet: cli.common.quiet, verbose: cli.common.verbose > 0 };
+        return tell(report, &cli, &style);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no async runtime")?;
     runtime.block_on(with_config(&cli))
 }
@@ -80,18 +87,27 @@ async fn with_config(cli: &Cli) -> Result<u8> {
     match &cli.verb {
         Some(Verb::Shifts { from }) => show::shifts(&run, &selection, from.unwrap_or(now), window, &style, json).await,
         Some(Verb::Check) => show::check(&run, &selection, now, window, &style, json).await,
-        Some(Verb::Grants) => show::grants(&config, &style, json),
+        Some(Verb::Grants) => show::grants(&config, &style, json).await,
         _ => {
-            let order = Order { now, window, dry_run: cli.sync.dry_run, force: cli.sync.force };
-            let mut report = run::sync(&run, &selection, order).await?;
-            if cli.sync.detailed_exitcode && report.exit_code == 0 && report.changes().next().is_some() {
-                report.exit_code = Exit::Pending.code();
-            }
+            let (dry_run, force) = (cli.sync.dry_run, cli.sync.force);
+            let expected = cli.sync.expect.as_deref().map(Reviewed::read).transpose()?;
+            let (expected, record) = (expected.as_ref(), cli.sync.record.as_deref());
+            let order = Order { now, window, dry_run, force, expected, record };
+            let report = run::sync(&run, &selection, order).await?;
             drop(progress);
-            if json { report::print(&report::json(&report)) } else { report::tell(&report::text(&report, &style)) }?;
-            Ok(report.exit_code)
+            tell(report, &cli, &style)
         }
     }
+}
+
+/// Prints the report of a sync; answers the exit code.
+fn tell(mut report: Report, cli: &Cli, style: &Style) -> Result<u8> {
+    if cli.sync.detailed_exitcode && report.exit_code == 0 && report.changes().next().is_some() {
+        report.exit_code = Exit::Pending.code();
+    }
+    let json = cli.common.output == Output::Json;
+    if json { report::print(&report::json(&report)) } else { report::tell(&report::text(&report, style)) }?;
+    Ok(report.exit_code)
 }
 
 /// The config by file or environment, and what of it this run is about.

@@ -6,7 +6,6 @@ use anyhow::Result;
 use chrono::{DateTime, Utc};
 
 use crate::config::Config;
-use crate::domain::Known;
 use crate::exit::Exit;
 use crate::report::{self, Owning, Roster, ShiftReport, Style};
 use crate::run;
@@ -24,9 +23,9 @@ pub async fn shifts(
     json: bool,
 ) -> Result<u8> {
     let window = run::window(from, window)?;
-    let sources = run.sources(&selection.asked, window).await?;
+    let (readings, _) = run.sources(&selection.asked, window).await?;
     let (mut shifts, mut errors, mut remarks) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
-    for ((source, _), reading) in &sources.readings {
+    for ((source, _), reading) in &readings {
         match reading {
             Ok(reading) => {
                 shifts.extend(reading.shifts.iter().map(|shift| ShiftReport::new(source, shift)));
@@ -52,28 +51,17 @@ pub async fn check(
     style: &Style<'_>,
     json: bool,
 ) -> Result<u8> {
-    let window = run::window(now, window)?;
-    let names: BTreeSet<String> = selection.rules.iter().flat_map(|rule| rule.grant.keys()).cloned().collect();
-    let connected = run.connect(&names).await?;
-    let sources = run.sources(&selection.asked, window).await?;
-    let known = Known {
-        now,
-        window,
-        rules: &selection.rules,
-        readings: &sources.readings,
-        aliases: &run.config.aliases,
-        other_rules_stand: true,
-    };
-    let owned = run::owned(&run.config.ledger)?;
-    let surveyed = run.targets(&known, connected, owned).await;
-    let checked = report::Checked::new(&sources, &surveyed);
+    let owned = run::owned(&run.config.ledger).await?;
+    let (mut inputs, _, _) = run.survey(selection, now, run::window(now, window)?, owned).await?;
+    inputs.partial = true;
+    let checked = report::Checked::new(&inputs, &inputs.decide());
     if json { report::print(&report::json(&checked)) } else { report::tell(&checked.text(style)) }?;
     Ok(Exit::when(checked.ok).code())
 }
 
 /// `grants`: what the ledger says is ours.
-pub fn grants(config: &Config, style: &Style, json: bool) -> Result<u8> {
-    let owned = run::owned(&config.ledger)?;
+pub async fn grants(config: &Config, style: &Style<'_>, json: bool) -> Result<u8> {
+    let owned = run::owned(&config.ledger).await?;
     let all = owned.iter().flat_map(|(target, owned)| owned.iter().map(move |owned| (&**target, owned)));
     let owning = Owning::new(all);
     if json { report::print(&report::json(&owning)) } else { report::tell(&report::grants_text(&owning, style.zone)) }?;

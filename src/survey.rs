@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result};
+use chrono::{DateTime, Utc};
 use futures_util::future::{join_all, try_join_all};
 
 use crate::config::Config;
-use crate::domain::{Asked, Current, Email, Known, OnCall, Owned, Period, Plan, Readings, plan};
+use crate::decision::{Inputs, Seen};
+use crate::domain::{Asked, Email, Entitlement, Known, Limits, OnCall, Owned, Period, Readings};
 use crate::net::{Clock, Context};
 use crate::progress::Progress;
+use crate::selection::Selection;
 use crate::source::Source;
 use crate::stop::Stop;
 use crate::target::Target;
@@ -22,11 +25,8 @@ pub struct RunContext<'a> {
     pub progress: &'a Progress,
 }
 
-/// What the sources answered.
-pub struct Sources {
-    pub readings: Readings,
-    pub requests: BTreeMap<String, u64>,
-}
+/// Requests sent so far, by source.
+pub type SourceRequests = BTreeMap<String, u64>;
 
 /// One target, connected.
 pub struct Connected {
@@ -35,25 +35,88 @@ pub struct Connected {
     context: Context,
 }
 
-/// One target, read and planned for; or why not.
-pub struct Surveyed {
-    pub connected: Connected,
-    pub owned: Vec<Owned>,
-    pub planned: Result<(Current, Plan)>,
-}
-
 impl Connected {
+    /// Requests sent so far.
     pub fn requests(&self) -> u64 {
         self.context.requests()
+    }
+
+    async fn see(&self, known: &Known<'_>, owned: Vec<Owned>) -> Seen {
+        let current = self.target.read(&asked(known, &self.name, &owned)).await;
+        let resolved = current.iter().flat_map(|current| current.entitlements.values().flatten().flatten());
+        let held = current.iter().flat_map(|current| &current.grants).map(|held| &held.access.entitlement);
+        let ours = owned.iter().map(|owned| &owned.grant.access.entitlement);
+        let all: BTreeSet<&Entitlement> = resolved.chain(held).chain(ours).collect();
+        let tenures = all.into_iter().map(|one| (one.id.clone(), self.target.tenure(one))).collect();
+        Seen { owned, current: current.map_err(|error| format!("{error:#}")), tenures }
     }
 }
 
 impl RunContext<'_> {
+    /// Reads every source that `selection` asks, then every target that its rules name or that we own something on.
+    ///
+    /// What could not be read is an error inside the answer.
+    ///
+    /// # Errors
+    /// Where a source or target cannot even be set up, for instance because a secret is missing.
+    pub async fn survey(
+        &self,
+        selection: &Selection,
+        now: DateTime<Utc>,
+        window: Period,
+        mut owned: BTreeMap<String, Vec<Owned>>,
+    ) -> Result<(Inputs, Vec<Connected>, SourceRequests)> {
+        let names = selection.rules.iter().flat_map(|rule| rule.grant.keys()).chain(owned.keys()).cloned().collect();
+        let connected = self.connect(&names).await?;
+        let (readings, requests) =
+            self.sources(&selection.asked, window.pad(selection.back(), selection.ahead())).await?;
+        let limits = self.config.limits;
+        let mut inputs = Inputs {
+            now,
+            window,
+            rules: selection.rules.clone(),
+            partial: selection.partial,
+            aliases: self.config.aliases.clone(),
+            limits: Limits { max_changes: limits.max_changes, max_revoke_percent: limits.max_revoke_percent },
+            readings,
+            targets: BTreeMap::new(),
+            lost: self.lost(&owned),
+        };
+        let known = inputs.known();
+        let stage = self.progress.bar("Reading targets", connected.len());
+        let reading = connected.iter().map(|connected| {
+            let owned = owned.remove(&connected.name).unwrap_or_default();
+            let (known, stage) = (&known, &stage);
+            async move {
+                let seen = connected.see(known, owned).await;
+                stage.step();
+                (connected.name.clone(), seen)
+            }
+        });
+        inputs.targets = join_all(reading).await.into_iter().collect();
+        Ok((inputs, connected, requests))
+    }
+
+    fn lost(&self, owned: &BTreeMap<String, Vec<Owned>>) -> BTreeMap<String, String> {
+        let lost = owned.iter().filter(|(name, owned)| !owned.is_empty() && !self.config.targets.contains_key(*name));
+        let sentence = |owned: &[Owned]| {
+            format!(
+                "the ledger says that {} grants are ours here, and the config has no such target; describe it again so that they can be taken back",
+                owned.len()
+            )
+        };
+        lost.map(|(name, owned)| (name.clone(), sentence(owned))).collect()
+    }
+
     /// Reads every source that is asked something. What could not be read is an error inside the answer.
     ///
     /// # Errors
     /// Where a source cannot even be set up, for instance because a secret is missing.
-    pub async fn sources(&self, asked: &BTreeMap<String, BTreeSet<OnCall>>, window: Period) -> Result<Sources> {
+    pub async fn sources(
+        &self,
+        asked: &BTreeMap<String, BTreeSet<OnCall>>,
+        window: Period,
+    ) -> Result<(Readings, SourceRequests)> {
         let connecting = asked.iter().map(|(name, asked)| async move {
             let config = self.config.sources.get(name).with_context(|| format!("there is no source '{name}'"))?;
             let context = Context::new(self.clock, self.deadline);
@@ -68,19 +131,19 @@ impl RunContext<'_> {
             answers
         });
         let answers = join_all(reading).await;
-        let mut sources = Sources { readings: Readings::new(), requests: BTreeMap::new() };
+        let (mut readings, mut requests) = (Readings::new(), SourceRequests::new());
         for ((name, _, _, context), answers) in connected.iter().zip(answers) {
-            sources.requests.insert((*name).clone(), context.requests());
-            sources.readings.extend(answers.into_iter().map(|(asked, answer)| (((*name).clone(), asked), answer)));
+            requests.insert((*name).clone(), context.requests());
+            readings.extend(answers.into_iter().map(|(asked, answer)| (((*name).clone(), asked), answer)));
         }
-        Ok(sources)
+        Ok((readings, requests))
     }
 
     /// Sets up every target called `names`.
     ///
     /// # Errors
     /// Where one cannot be set up, for instance because a secret is missing.
-    pub async fn connect(&self, names: &BTreeSet<String>) -> Result<Vec<Connected>> {
+    async fn connect(&self, names: &BTreeSet<String>) -> Result<Vec<Connected>> {
         let connecting = names.iter().filter_map(|name| Some((name, self.config.targets.get(name)?)));
         let connecting = connecting.map(|(name, config)| async move {
             let context = Context::new(self.clock, self.deadline);
@@ -88,33 +151,6 @@ impl RunContext<'_> {
             Ok::<_, anyhow::Error>(Connected { name: name.clone(), target, context })
         });
         try_join_all(connecting).await
-    }
-
-    /// Reads every target and plans for it.
-    pub async fn targets(
-        &self,
-        known: &Known<'_>,
-        connected: Vec<Connected>,
-        mut owned: BTreeMap<String, Vec<Owned>>,
-    ) -> Vec<Surveyed> {
-        let stage = self.progress.bar("Reading targets", connected.len());
-        let reading = connected.into_iter().map(|connected| {
-            let owned = owned.remove(&connected.name).unwrap_or_default();
-            let stage = &stage;
-            async move {
-                let asked = asked(known, &connected.name, &owned);
-                let current = connected.target.read(&asked).await;
-                stage.step();
-                let planned = current.map(|current| {
-                    let desired = known.desired(&connected.name, &current, &owned);
-                    let tenure = |entitlement: &_| connected.target.tenure(entitlement);
-                    let plan = plan(known.now, &tenure, &desired, &current, &owned);
-                    (current, plan)
-                });
-                Surveyed { connected, owned, planned }
-            }
-        });
-        join_all(reading).await
     }
 }
 

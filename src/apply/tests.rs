@@ -1,14 +1,17 @@
 //! Against a target that does as it is told, and fails as it is told.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use tokio::time::Instant;
 
 use super::*;
+use crate::audit::Record;
 use crate::domain::Reasons;
 use crate::domain::{AccountId, Asked, Current, Email, Entitlement, Period, Tenure};
+use crate::net::Clock;
 use crate::target::Target;
 
 /// What the target does with the next call for an access of that account.
@@ -83,36 +86,48 @@ impl Target for Scripted {
 /// A ledger that keeps a diary, and breaks when told.
 #[derive(Default)]
 struct Diary {
-    lines: std::sync::Arc<Mutex<Vec<String>>>,
+    lines: Arc<Mutex<Vec<String>>>,
+    events: Arc<Mutex<Vec<Event>>>,
     intents_until_broken: Option<usize>,
     breaks_on_record: bool,
 }
 
+#[async_trait]
 impl Ledger for Diary {
-    fn owned(&self) -> Result<BTreeMap<String, Vec<Owned>>> {
+    async fn owned(&mut self) -> Result<BTreeMap<String, Vec<Owned>>> {
         Ok(BTreeMap::new())
     }
 
-    fn intend(&mut self, _: &str, grants: &[(Grant, Reasons)], _: DateTime<Utc>) -> Result<Vec<i64>> {
-        anyhow::ensure!(self.intents_until_broken != Some(0), "the disk is full");
-        self.intents_until_broken = self.intents_until_broken.map(|left| left - 1);
-        let mut lines = self.lines.lock().expect("no panic");
-        let entries = grants.iter().zip(100..).map(|((grant, _), entry)| {
-            lines.push(format!("intend {} as {entry}", grant.access.account));
-            entry
-        });
-        Ok(entries.collect())
-    }
-
-    fn record(&mut self, entries: &[Entry], _: DateTime<Utc>) -> Result<()> {
-        anyhow::ensure!(!self.breaks_on_record, "the disk is full");
+    async fn write(&mut self, _: DateTime<Utc>, entries: &[Entry], events: &[Event]) -> Result<Vec<i64>> {
+        let intends = matches!(entries.first(), Some(Entry::Intend { .. }));
+        anyhow::ensure!(!intends || self.intents_until_broken != Some(0), "the disk is full");
+        anyhow::ensure!(intends || !self.breaks_on_record, "the disk is full");
+        if intends {
+            self.intents_until_broken = self.intents_until_broken.map(|left| left - 1);
+        }
+        let mut numbers = Vec::new();
         let mut lines = self.lines.lock().expect("no panic");
         lines.extend(entries.iter().map(|entry| match entry {
+            Entry::Intend { grant, .. } => {
+                let number = 100 + i64::try_from(numbers.len()).expect("few");
+                numbers.push(number);
+                format!("intend {} as {number}", grant.access.account)
+            }
+            Entry::Adopt { id, .. } => format!("adopt {id}"),
             Entry::Confirm { entry, id } => format!("confirm {entry} as {id}"),
             Entry::Retime { entry, .. } => format!("retime {entry}"),
             Entry::Forget { entry } => format!("forget {entry}"),
         }));
-        Ok(())
+        self.events.lock().expect("no panic").extend(events.iter().cloned());
+        Ok(numbers)
+    }
+
+    async fn head(&mut self) -> Result<Option<Record>> {
+        Ok(None)
+    }
+
+    async fn records(&mut self, _: i64, _: u32) -> Result<Vec<Record>> {
+        Ok(Vec::new())
     }
 }
 
@@ -140,6 +155,10 @@ fn amend(entry: i64, account: &str) -> Change {
     Change::Amend { owned, to, reasons: Reasons::default() }
 }
 
+fn done(id: &str) -> Outcome {
+    Outcome::Done(Some(GrantId::from(id)))
+}
+
 struct Applied {
     outcomes: Vec<Outcome>,
     written: Result<()>,
@@ -148,12 +167,17 @@ struct Applied {
 
 async fn apply(target: &Scripted, ledger: Diary, changes: Vec<Change>, owned: &[Owned]) -> Applied {
     let lines = ledger.lines.clone();
-    let ledger: Mutex<Box<dyn Ledger>> = Mutex::new(Box::new(ledger));
+    let events = ledger.events.clone();
+    let ledger: tokio::sync::Mutex<Box<dyn Ledger>> = tokio::sync::Mutex::new(Box::new(ledger));
     let stop = target.stop.clone().unwrap_or_else(|| Stop::at(Instant::now() + std::time::Duration::from_secs(60)));
     let progress = Progress::new(true);
-    let applier = Applier { name: "target", target, ledger: &ledger, stop: &stop, progress: &progress, now: now() };
+    let journal = Journal::new("sync", "run".into(), "", Clock::new(now()));
+    let (name, ledger, journal, progress) = ("target", &ledger, &journal, &progress);
+    let applier = Applier { name, target, ledger, journal, stop: &stop, progress, now: now() };
     let (outcomes, written) = applier.apply(&Plan { changes, notes: Vec::new() }, owned).await;
     let diary = lines.lock().expect("no panic").clone();
+    let told = events.lock().expect("no panic").len();
+    assert!(written.is_err() || told == outcomes.len(), "the audit log is told of each outcome");
     Applied { outcomes, written, diary }
 }
 
@@ -168,7 +192,9 @@ async fn intends_acts_and_confirms_in_the_plans_order() {
         Change::Revoke { owned: owned(4, "off", 0, 1) },
     ];
     let applied = apply(&target, Diary::default(), changes, &[]).await;
-    assert_eq!(applied.outcomes, vec![Outcome::Done; 5]);
+    let [gone, expired, given, moved, taken] = &applied.outcomes[..] else { panic!("{:?}", applied.outcomes) };
+    assert!([gone, expired, taken].iter().all(|outcome| **outcome == Outcome::Done(None)));
+    assert_eq!([given, moved], [&done("new new"), &done("new moved")]);
     assert_eq!(target.calls(), ["revoke late", "grant new", "amend 3 to moved", "revoke off"]);
     assert_eq!(
         applied.diary,
@@ -190,7 +216,7 @@ async fn one_failure_stops_nobody_else_and_leaves_its_intent() {
     let target = Scripted::default().script("a", &[Turn::Fails]);
     let changes = vec![create("a", 0, 1), create("b", 0, 1), Change::Revoke { owned: owned(4, "off", 0, 1) }];
     let applied = apply(&target, Diary::default(), changes, &[]).await;
-    assert_eq!(applied.outcomes, [Outcome::Failed("it is down".into()), Outcome::Done, Outcome::Done]);
+    assert_eq!(applied.outcomes, [Outcome::Failed("it is down".into()), done("new b"), Outcome::Done(None)]);
     assert_eq!(applied.diary, ["intend a as 100", "intend b as 101", "confirm 101 as new b", "forget 4"]);
 }
 
@@ -206,7 +232,7 @@ async fn what_cannot_be_taken_back_stays_ours() {
 async fn what_lies_ahead_waits_for_room() {
     let target = Scripted::default().script("a", &[Turn::Answers, Turn::IsOccupied]);
     let applied = apply(&target, Diary::default(), vec![create("a", 0, 1), create("a", 2, 3)], &[]).await;
-    assert_eq!(applied.outcomes[0], Outcome::Done);
+    assert_eq!(applied.outcomes[0], done("new a"));
     assert!(matches!(&applied.outcomes[1], Outcome::Deferred(_)), "{:?}", applied.outcomes);
     assert_eq!(applied.diary[2..], ["confirm 100 as new a", "forget 101"]);
 }
@@ -216,7 +242,7 @@ async fn what_is_due_now_takes_the_place_of_ours_that_lies_ahead() {
     let target = Scripted::default().script("a", &[Turn::IsOccupied]);
     let later = owned(7, "a", 5, 6);
     let applied = apply(&target, Diary::default(), vec![create("a", 0, 1)], &[later]).await;
-    assert_eq!(applied.outcomes, [Outcome::Done]);
+    assert_eq!(applied.outcomes, [done("new a")]);
     assert_eq!(target.calls(), ["grant a", "amend 7 to a"]);
     assert_eq!(applied.diary, ["intend a as 100", "forget 7", "confirm 100 as new a"]);
 }
@@ -256,7 +282,7 @@ async fn nothing_more_begins_once_the_ledger_is_broken() {
     let applied = apply(&target, diary, changes, &[]).await;
     assert!(applied.written.is_err());
     assert_eq!(target.calls(), ["grant a"]);
-    assert_eq!(applied.outcomes[0], Outcome::Done, "it was given all the same");
+    assert_eq!(applied.outcomes[0], done("new a"), "it was given all the same");
 }
 
 #[tokio::test]
@@ -266,7 +292,7 @@ async fn a_word_to_stop_lets_the_call_in_flight_end_and_begins_no_other() {
     let changes = vec![create("a", 0, 1), create("a", 2, 3), Change::Revoke { owned: owned(4, "b", 0, 1) }];
     let applied = apply(&target, Diary::default(), changes, &[]).await;
     assert_eq!(target.calls(), ["grant a"]);
-    assert_eq!(applied.outcomes[0], Outcome::Done);
+    assert_eq!(applied.outcomes[0], done("new a"));
     assert!(applied.outcomes[1..].iter().all(|outcome| matches!(outcome, Outcome::Skipped(_))));
     assert_eq!(applied.diary[2..], ["confirm 100 as new a", "forget 101"], "what never began is no intent");
 }
@@ -287,5 +313,5 @@ async fn what_could_not_be_replaced_is_not_taken_back() {
     let applied = apply(&target, Diary::default(), vec![amend(3, "a"), second, elsewhen], &[]).await;
     assert_eq!(target.calls(), ["amend 3 to a", "revoke a"]);
     assert!(matches!(&applied.outcomes[1], Outcome::Skipped(why) if why.contains("stays")), "{:?}", applied.outcomes);
-    assert_eq!(applied.outcomes[2], Outcome::Done, "what it was not to replace goes all the same");
+    assert_eq!(applied.outcomes[2], Outcome::Done(None), "what it was not to replace goes all the same");
 }

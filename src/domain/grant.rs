@@ -73,7 +73,7 @@ impl Ord for Entitlement {
 }
 
 /// The human as the target knows them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Account {
     pub id: AccountId,
     pub email: Email,
@@ -98,7 +98,7 @@ pub struct Grant {
 }
 
 /// A grant that a target shows, ours or not.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Held {
     pub id: GrantId,
     pub access: Access,
@@ -215,7 +215,7 @@ pub struct Asked {
 }
 
 /// One reading of a target.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Current {
     /// Every account with one of the e-mails asked for, compared on our side; two for one e-mail are both here.
     pub accounts: Vec<Account>,

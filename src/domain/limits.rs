@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::{Change, Known, Owned, Plan};
 
@@ -11,7 +12,7 @@ use super::{Change, Known, Owned, Plan};
 const FLOOR: usize = 10;
 
 /// The most that one run may do without `--force`, over all targets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     pub max_changes: usize,
     /// Of what we own, the share revoked before its end, in percent.

@@ -3,6 +3,7 @@
 //! Nothing here waits, reads a file, asks the clock, looks at the environment or logs: the same inputs give the same
 //! outputs, in any order. That is what lets the properties be checked over thousands of random histories.
 
+mod change;
 mod desired;
 mod grant;
 mod limits;
@@ -18,12 +19,13 @@ mod tables;
 #[cfg(test)]
 mod world;
 
+pub use change::{Change, Note, Plan};
 pub use desired::{Desired, Known, Wanted};
 pub use grant::{
     Access, Account, AccountId, Asked, Current, Entitlement, Grant, GrantId, Held, Owned, Reason, Reasons, Tenure,
 };
 pub use limits::{Limits, Refusal};
 pub use period::Period;
-pub use plan::{Change, Note, Plan, plan};
+pub use plan::plan;
 pub use rule::{Readings, Rule};
 pub use shift::{Coverage, Email, OnCall, Person, Reading, Schedule, Shift};

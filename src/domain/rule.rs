@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::{OnCall, Period, Reading, Shift};
 
@@ -10,7 +11,7 @@ use super::{OnCall, Period, Reading, Shift};
 pub type Readings = BTreeMap<(String, OnCall), Result<Reading, String>>;
 
 /// Which shifts give which entitlements.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     pub name: String,
     pub source: String,

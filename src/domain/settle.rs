@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::plan::Change;
-use super::{GrantId, Held, Owned, Period, Tenure};
+use super::{Change, GrantId, Held, Owned, Period, Tenure};
 
 /// An entry of the ledger that is ours for certain.
 pub(super) struct Ours<'a> {

@@ -97,7 +97,7 @@ pub struct Shift {
 }
 
 /// How much a reading knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Coverage {
     /// Every shift that touches the window.
     Window,
@@ -106,7 +106,7 @@ pub enum Coverage {
 }
 
 /// What a source answered for one thing asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
     pub schedule: Schedule,
     pub coverage: Coverage,

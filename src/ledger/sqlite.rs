@@ -2,21 +2,26 @@
 //!
 //! A rollback journal, not a write-ahead log: between runs the ledger is a single file that can be copied and moved.
 
+mod place;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, Utc};
-use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
 
 use super::{Entry, Ledger, Locked, Unreadable};
+use crate::audit::{Chain, Event, Record};
+use place::{beside, exists, lock, real};
+
 use crate::domain::{Access, AccountId, Email, Entitlement, Grant, GrantId, Owned, Period, Reasons};
 
 /// SQLite 3.51.3, the first without the WAL-reset bug that corrupts a database. The ledger uses no WAL, but somebody's
@@ -27,7 +32,10 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 const APPLICATION_ID: i32 = 0x6f63_7379;
 
 /// Each step from one schema to the next, in order; never edited once released.
-const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
+
+/// The schema that brought the audit log.
+const AUDITED: usize = 2;
 
 /// How long to wait for a reader to let go. Every statement here takes milliseconds, so five seconds means somebody sits
 /// in a shell with an open transaction.
@@ -40,6 +48,8 @@ const HEADER: usize = 100;
 pub struct Sqlite {
     connection: Connection,
     path: PathBuf,
+    /// The number of its schema.
+    version: usize,
     /// Held for as long as the ledger can be written; `None` where it is only read.
     _lock: Option<File>,
 }
@@ -62,7 +72,7 @@ impl Sqlite {
         migrate(&mut connection, version).with_context(|| {
             format!("the ledger {} could not be brought to this version's schema and is as it was", path.display())
         })?;
-        Ok(Self { connection, path, _lock: Some(lock) })
+        Ok(Self { connection, path, version: MIGRATIONS.len(), _lock: Some(lock) })
     }
 
     /// Opens the ledger without a lock and without writing anything; `None` where there is none.
@@ -77,18 +87,12 @@ impl Sqlite {
         check_file(&path)?;
         let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|error| damaged(&path, error))?;
         let version = check_content(&connection, &path)?;
-        if version < MIGRATIONS.len() {
-            return Err(unreadable(
-                &path,
-                "it has an older version's schema, which only a run that may write can bring up to date: do such a run first",
-            ));
-        }
-        Ok(Some(Self { connection, path, _lock: None }))
+        Ok(Some(Self { connection, path, version, _lock: None }))
     }
 
     /// Runs `work` as one transaction: all of it is on disk when this returns, or nothing is.
-    fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-        let Self { connection, path, _lock } = self;
+    fn transaction<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        let Self { connection, path, .. } = self;
         let all = || {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let answer = work(&transaction)?;
@@ -104,8 +108,9 @@ impl Sqlite {
     }
 }
 
+#[async_trait]
 impl Ledger for Sqlite {
-    fn owned(&self) -> Result<BTreeMap<String, Vec<Owned>>> {
+    async fn owned(&mut self) -> Result<BTreeMap<String, Vec<Owned>>> {
         let mut owned: BTreeMap<String, Vec<Owned>> = BTreeMap::new();
         let mut read = || {
             let mut statement = self.connection.prepare_cached(
@@ -124,37 +129,59 @@ impl Ledger for Sqlite {
         Ok(owned)
     }
 
-    fn intend(&mut self, target: &str, grants: &[(Grant, Reasons)], at: DateTime<Utc>) -> Result<Vec<i64>> {
-        self.write(|transaction| {
-            let mut insert = transaction.prepare_cached(
-                r#"INSERT INTO grants (target, account, email, entitlement, entitlement_name, "from", until, reasons,
-                                       intended_at)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"#,
-            )?;
-            let one = |(Grant { access, email, period }, reasons): &(Grant, Reasons)| {
-                Ok(insert.insert(params![
-                    target,
-                    access.account.0,
-                    email.to_string(),
-                    access.entitlement.id,
-                    access.entitlement.name,
-                    text(period.start()),
-                    text(period.end()),
-                    serde_json::to_string(reasons)?,
-                    text(at),
-                ])?)
-            };
-            grants.iter().map(one).collect()
+    async fn write(&mut self, at: DateTime<Utc>, entries: &[Entry], events: &[Event]) -> Result<Vec<i64>> {
+        if entries.is_empty() && events.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.transaction(|transaction| {
+            let mut chain = Chain::after(head(transaction)?.as_ref());
+            let mut insert =
+                transaction.prepare_cached("INSERT INTO audit (number, body, hash) VALUES (?1, ?2, ?3)")?;
+            for event in events {
+                let Record { number, body, hash } = chain.add(event);
+                insert.execute(params![number, body, hash])?;
+            }
+            let numbers = entries.iter().map(|entry| write(transaction, entry, at));
+            Ok(numbers.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
         })
     }
 
-    fn record(&mut self, entries: &[Entry], at: DateTime<Utc>) -> Result<()> {
-        self.write(|transaction| entries.iter().try_for_each(|entry| record(transaction, entry, at)))
+    async fn head(&mut self) -> Result<Option<Record>> {
+        if self.version < AUDITED {
+            return Ok(None);
+        }
+        head(&self.connection).map_err(|error| damaged(&self.path, error))
+    }
+
+    async fn records(&mut self, after: i64, most: u32) -> Result<Vec<Record>> {
+        if self.version < AUDITED {
+            return Ok(Vec::new());
+        }
+        let read = || {
+            let query = "SELECT number, body, hash FROM audit WHERE number > ?1 ORDER BY number LIMIT ?2";
+            let mut statement = self.connection.prepare_cached(query)?;
+            statement.query_map(params![after, most], record)?.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|error| damaged(&self.path, error))
     }
 }
 
-fn record(transaction: &Transaction<'_>, entry: &Entry, at: DateTime<Utc>) -> Result<()> {
+fn head(connection: &Connection) -> rusqlite::Result<Option<Record>> {
+    let query = "SELECT number, body, hash FROM audit ORDER BY number DESC LIMIT 1";
+    connection.prepare_cached(query)?.query_row([], record).optional()
+}
+
+fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+    Ok(Record { number: row.get("number")?, body: row.get("body")?, hash: row.get("hash")? })
+}
+
+/// The number of the entry, for one that is new.
+fn write(transaction: &Transaction<'_>, entry: &Entry, at: DateTime<Utc>) -> Result<Option<i64>> {
     let (number, changed) = match entry {
+        Entry::Intend { target, grant, reasons } => return insert(transaction, target, grant, reasons, None, at),
+        Entry::Adopt { target, grant, reasons, id } => {
+            return insert(transaction, target, grant, reasons, Some(id), at);
+        }
         Entry::Confirm { entry, id } => {
             let mut update =
                 transaction.prepare_cached("UPDATE grants SET grant_id = ?2, confirmed_at = ?3 WHERE entry = ?1")?;
@@ -171,7 +198,35 @@ fn record(transaction: &Transaction<'_>, entry: &Entry, at: DateTime<Utc>) -> Re
         }
     };
     ensure!(changed == 1, "there is no entry {number}");
-    Ok(())
+    Ok(None)
+}
+
+fn insert(
+    transaction: &Transaction<'_>,
+    target: &str,
+    Grant { access, email, period }: &Grant,
+    reasons: &Reasons,
+    id: Option<&GrantId>,
+    at: DateTime<Utc>,
+) -> Result<Option<i64>> {
+    let mut insert = transaction.prepare_cached(
+        r#"INSERT INTO grants (target, account, email, entitlement, entitlement_name, "from", until, reasons,
+                               intended_at, grant_id, confirmed_at)
+           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"#,
+    )?;
+    Ok(Some(insert.insert(params![
+        target,
+        access.account.0,
+        email.to_string(),
+        access.entitlement.id,
+        access.entitlement.name,
+        text(period.start()),
+        text(period.end()),
+        serde_json::to_string(reasons)?,
+        text(at),
+        id.map(|id| &id.0),
+        id.map(|_| text(at)),
+    ])?))
 }
 
 fn parse(entry: i64, row: &Row<'_>) -> Result<Owned> {
@@ -229,71 +284,6 @@ fn check_library() -> Result<()> {
         rusqlite::version()
     );
     Ok(())
-}
-
-/// The file behind any links, so that two names for one ledger share one lock.
-fn real(path: &Path, make_folder: bool) -> Result<PathBuf> {
-    match path.canonicalize() {
-        Ok(path) => return Ok(path),
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(unreadable(path, error)),
-    }
-    if path.is_symlink() {
-        // Likely a volume that is not mounted; a new ledger in its place would disown everything that was given.
-        return Err(unreadable(path, "it is a link that leads nowhere: mount what it leads to, or remove the link"));
-    }
-    let name = path.file_name().ok_or_else(|| unreadable(path, "that is not the name of a file"))?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if make_folder {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.with_context(|| format!("the folder {} of the ledger could not be made", folder.display()))?;
-    }
-    match folder.canonicalize() {
-        Ok(folder) => Ok(folder.join(name)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(path.to_owned()),
-        Err(error) => Err(unreadable(path, error)),
-    }
-}
-
-/// Takes the lock file beside the ledger. It stays when the run ends: removing it would let two runs lock two files of
-/// one name.
-fn lock(path: &Path) -> Result<File> {
-    let name = beside(path, ".lock");
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&name);
-    let file = file.with_context(|| format!("the lock file {} could not be opened", name.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Locked(format!(
-            "another run holds the ledger {} (lock file {}): wait for it to end",
-            path.display(),
-            name.display()
-        ))
-        .into()),
-        Err(TryLockError::Error(error)) => Err(error)
-            .with_context(|| format!("the lock file {} cannot be locked; is its file system remote?", name.display())),
-    }
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
-}
-
-/// Whether there is a ledger; a journal without its ledger is a ledger that was lost, not one that never was.
-fn exists(path: &Path) -> Result<bool> {
-    let there = |path: &Path| path.try_exists().map_err(|error| unreadable(path, error));
-    if there(path)? {
-        return Ok(true);
-    }
-    let journal = beside(path, "-journal");
-    if there(&journal)? {
-        return Err(unreadable(
-            path,
-            format_args!("it is gone, but its journal {} is there: bring it back, or remove both", journal.display()),
-        ));
-    }
-    Ok(false)
 }
 
 /// Makes a whole ledger under another name, then gives it its own: a file that is there but empty was cut short, and is
@@ -361,11 +351,12 @@ fn connect(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// The number of its schema, after a look at every page.
+/// The number of its schema, after a look at every page of what is ours. The audit log, which only grows, is looked at by
+/// `audit --verify`.
 fn check_content(connection: &Connection, path: &Path) -> Result<usize> {
     let read = || {
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        let verdict: String = connection.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+        let verdict: String = connection.query_row("PRAGMA quick_check(grants)", [], |row| row.get(0))?;
         anyhow::Ok((version, verdict))
     };
     let (version, verdict) = read().map_err(|error| damaged(path, error))?;

@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Span;
 use crate::apply::Outcome;
 use crate::domain::{Change, Owned, Period, Reason};
 
 /// One step of a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// Ledger only: an earlier run's call turned out to have been carried out.
@@ -33,7 +33,7 @@ impl Action {
 }
 
 /// What became of a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     Planned,
@@ -44,7 +44,7 @@ pub enum State {
 }
 
 /// One step of a plan, and what became of it.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChangeReport {
     pub action: Action,
     /// The target's own id of the account.
@@ -60,12 +60,14 @@ pub struct ChangeReport {
     pub was: Option<Span>,
     pub reasons: Vec<ReasonReport>,
     pub outcome: State,
+    /// The target's own id of the grant, where it is known.
+    pub id: Option<String>,
     /// Why it was not done.
     pub error: Option<String>,
 }
 
 /// A shift and the rule that gives access for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReasonReport {
     pub rule: String,
     pub source: String,
@@ -100,9 +102,14 @@ impl ChangeReport {
             Change::Amend { owned, to, .. } => (Action::Amend, to.period, Some(owned)),
             Change::Revoke { owned } => (Action::Revoke, owned.grant.period, None),
         };
+        let id = match (outcome, change) {
+            (Some(Outcome::Done(Some(id))), _) | (_, Change::Confirm { id, .. }) => Some(id),
+            (_, change) => change.owned().and_then(|owned| owned.id.as_ref()),
+        };
+        let id = id.map(|id| id.0.clone());
         let (outcome, error) = match outcome {
             None => (State::Planned, None),
-            Some(Outcome::Done) => (State::Done, None),
+            Some(Outcome::Done(_)) => (State::Done, None),
             Some(Outcome::Deferred(why)) => (State::Deferred, Some(why.clone())),
             Some(Outcome::Skipped(why)) => (State::Skipped, Some(why.clone())),
             Some(Outcome::Failed(why)) => (State::Failed, Some(why.clone())),
@@ -119,6 +126,7 @@ impl ChangeReport {
             was: was.map(|owned: &Owned| span(owned.grant.period)),
             reasons: change.reasons().iter().map(ReasonReport::from).collect(),
             outcome,
+            id,
             error,
         }
     }

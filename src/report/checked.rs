@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{NoteReport, SourceReport, Style, VERSION};
+use crate::decision::{Decision, Inputs};
 use crate::harmless::shown;
-use crate::survey::{Sources, Surveyed};
 
 /// Every source and target that was tried, and whether all is well.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -34,15 +34,15 @@ pub struct CheckedTarget {
 }
 
 impl Checked {
-    pub fn new(sources: &Sources, surveyed: &[Surveyed]) -> Self {
+    pub fn new(inputs: &Inputs, decision: &Decision) -> Self {
         let mut checked = Self { version: VERSION, sources: BTreeMap::new(), targets: BTreeMap::new(), ok: true };
-        for ((name, _), reading) in &sources.readings {
+        for ((name, _), reading) in &inputs.readings {
             checked.sources.entry(name.clone()).or_default().add(reading);
         }
-        for Surveyed { connected, planned, .. } in surveyed {
-            let target = checked.targets.entry(connected.name.clone()).or_default();
-            match planned {
-                Ok((current, plan)) => {
+        for (name, seen) in &inputs.targets {
+            let target = checked.targets.entry(name.clone()).or_default();
+            match (&seen.current, &decision.plans[name]) {
+                (Ok(current), Ok(plan)) => {
                     target.accounts = current.accounts.len();
                     let found = current
                         .entitlements
@@ -54,9 +54,9 @@ impl Checked {
                         })
                         .collect();
                     let failing = plan.notes.iter().filter(|note| note.is_failure());
-                    target.notes = failing.map(|note| NoteReport::new(note, &connected.name)).collect();
+                    target.notes = failing.map(|note| NoteReport::new(note, name)).collect();
                 }
-                Err(error) => target.error = Some(format!("{error:#}")),
+                (Err(error), _) | (_, Err(error)) => target.error = Some(error.clone()),
             }
         }
         let sources_ok = checked.sources.values().all(|source| source.errors.is_empty());

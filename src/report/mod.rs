@@ -5,6 +5,7 @@ mod checked;
 mod json;
 mod listing;
 mod note;
+mod reviewed;
 mod text;
 
 use std::collections::BTreeMap;
@@ -12,17 +13,19 @@ use std::io::{self, Write};
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
-use serde::Serialize;
-use sha2::{Digest as _, Sha256};
+use serde::{Deserialize, Serialize};
 
 use crate::apply::Outcome;
+use crate::decision::{Decision, Inputs};
 use crate::domain::{Period, Plan, Reading};
+use crate::exit::Exit;
 
 pub use change::{Action, ChangeReport, ReasonReport, State};
 pub use checked::{Checked, CheckedTarget};
 pub use json::{json, schema};
 pub use listing::{OwnedReport, Owning, Roster, ShiftReport, grants_text, shifts_text};
 pub use note::NoteReport;
+pub use reviewed::Reviewed;
 pub use text::{Style, text};
 
 use crate::harmless::harmless;
@@ -44,14 +47,15 @@ pub struct Report {
     pub targets: BTreeMap<String, TargetReport>,
     /// Why the plan was not carried out; `--force` lifts it once.
     pub refused: Vec<String>,
+    /// How the plan differs from the one that was reviewed (`--expect`); not carried out where there is any.
+    pub differences: Vec<String>,
     pub counts: Counts,
     pub requests: Requests,
     /// SHA-256 of the plan: the same inputs give the same digest.
     pub digest: String,
     pub exit_code: u8,
-    /// The ledger could not be written; what was done is found again by the next run.
-    #[serde(skip)]
-    pub ledger_failed: bool,
+    /// Why the ledger could not be written; what was done is found again by the next run.
+    pub ledger_error: Option<String>,
 }
 
 /// Which run it was.
@@ -62,7 +66,7 @@ pub struct RunReport {
 }
 
 /// A span of time; `null` where it has no such bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Span {
     pub from: Option<DateTime<Utc>>,
     pub until: Option<DateTime<Utc>>,
@@ -88,7 +92,7 @@ pub struct TargetReport {
 }
 
 /// How many changes and people came to what; in a dry run, would come.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     pub created: usize,
     pub amended: usize,
@@ -103,7 +107,7 @@ pub struct Counts {
 }
 
 /// Requests sent, attempts that failed included.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Requests {
     pub sources: BTreeMap<String, u64>,
     pub targets: BTreeMap<String, u64>,
@@ -150,12 +154,67 @@ impl Report {
             sources: BTreeMap::new(),
             targets: BTreeMap::new(),
             refused: Vec::new(),
+            differences: Vec::new(),
             counts: Counts::default(),
             requests: Requests::default(),
             digest: String::new(),
             exit_code: 0,
-            ledger_failed: false,
+            ledger_error: None,
         }
+    }
+
+    /// Everything that is known before anything is done.
+    pub fn planned(dry_run: bool, inputs: &Inputs, decision: &Decision) -> Self {
+        let mut report = Self::new(inputs.now, dry_run, inputs.window);
+        for ((name, _), reading) in &inputs.readings {
+            report.sources.entry(name.clone()).or_default().add(reading);
+        }
+        for (name, plan) in &decision.plans {
+            let target = report.targets.entry(name.clone()).or_default();
+            match plan {
+                Ok(plan) => target.planned(plan, name),
+                Err(error) => target.error = Some(error.clone()),
+            }
+        }
+        for (name, error) in &inputs.lost {
+            report.targets.entry(name.clone()).or_default().error = Some(error.clone());
+        }
+        report.digest = reviewed::digest(&report);
+        report
+    }
+
+    /// Holds the plan against the limits, unless they are lifted, and against the plan that was reviewed.
+    pub fn check(&mut self, decision: &Decision, lifted: bool, expected: Option<&Reviewed>) {
+        if !lifted {
+            self.refused = decision.refusals.iter().map(ToString::to_string).collect();
+        }
+        self.differences = expected.map(|expected| expected.differences(self)).unwrap_or_default();
+    }
+
+    /// Nothing speaks against carrying the plan out.
+    pub fn may_go_on(&self) -> bool {
+        self.refused.is_empty() && self.differences.is_empty()
+    }
+
+    /// The report, counted, with what cron is told.
+    pub fn ended(mut self) -> Self {
+        self.count();
+        let counts = &self.counts;
+        let exit = match () {
+            () if self.ledger_error.is_some() => Exit::CouldNotRun,
+            () if !self.may_go_on() => Exit::Refused,
+            () => Exit::when(counts.failed + counts.skipped + counts.unserved == 0),
+        };
+        self.exit_code = exit.code();
+        self
+    }
+
+    /// What could not be read, by the name of the source or target.
+    pub fn faults(&self) -> impl Iterator<Item = (&str, &str)> {
+        let sources =
+            self.sources.iter().flat_map(|(name, source)| source.errors.iter().map(move |error| (&**name, &**error)));
+        let targets = self.targets.iter().filter_map(|(name, target)| Some((&**name, target.error.as_deref()?)));
+        sources.chain(targets)
     }
 
     /// The changes that touch a target, with its name.
@@ -166,7 +225,7 @@ impl Report {
     }
 
     /// Counts what happened; in a dry run, what would.
-    pub fn count(&mut self) {
+    fn count(&mut self) {
         let mut counts = Counts::default();
         for (_, change) in self.changes() {
             match (change.outcome, change.action) {
@@ -186,19 +245,6 @@ impl Report {
         counts.unserved = notes + errors + down;
         self.counts = counts;
     }
-}
-
-/// The digest of what is planned: of every change that touches a target, what begins now being the same whenever now is.
-pub fn digest(report: &Report, now: DateTime<Utc>) -> String {
-    let mut hash = Sha256::new();
-    for (target, change) in report.changes() {
-        let from = Some(change.from).filter(|from| *from > now);
-        let ChangeReport { action, account, entitlement_id, until, reasons, .. } = change;
-        let line = serde_json::json!([target, action, account, entitlement_id, from, until, reasons]);
-        hash.update(line.to_string());
-        hash.update(b"\n");
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Prints text for people to standard output; what a terminal would obey is written out.

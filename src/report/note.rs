@@ -1,16 +1,18 @@
 //! What was left undone, in sentences.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{Email, Grant, Note};
 use crate::harmless::shown;
 
 /// One thing left undone, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NoteReport {
     /// `no-email`, `no-account`, `many-accounts`, `suspended`, `no-entitlement`, `already-held`, `not-yet`, `stands`, `drift`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Whom it is about, where it is about somebody.
     pub email: Option<String>,
     pub entitlement: Option<String>,
@@ -35,7 +37,7 @@ impl NoteReport {
             | Note::Drift { grant } => (Some(&grant.email), Some(&*grant.access.entitlement.name)),
         };
         Self {
-            kind: kind(note),
+            kind: kind(note).into(),
             email: email.map(|email| email.as_str().to_owned()),
             entitlement: entitlement.map(str::to_owned),
             text: sentence(note, target),

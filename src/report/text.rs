@@ -37,6 +37,9 @@ pub fn text(report: &Report, style: &Style) -> String {
     for (name, target) in &report.targets {
         section(&mut out, name, target, report, style);
     }
+    if let Some(error) = &report.ledger_error {
+        let _ = writeln!(out, "! ledger: {error}");
+    }
     for refusal in &report.refused {
         let _ = writeln!(out, "! refused: {refusal}");
     }
@@ -45,6 +48,12 @@ pub fn text(report: &Report, style: &Style) -> String {
             out,
             "Nothing was changed. Look at the plan above, and lift the limits once with --force if it is right."
         );
+    }
+    for difference in &report.differences {
+        let _ = writeln!(out, "! not as reviewed: {difference}");
+    }
+    if !report.differences.is_empty() {
+        let _ = writeln!(out, "Nothing was changed. Review the plan above, and expect its digest: {}", report.digest);
     }
     if !style.quiet || !out.is_empty() {
         let _ = writeln!(out, "{}", summary(report));
@@ -84,7 +93,7 @@ fn notes(out: &mut String, target: &TargetReport, style: &Style) {
     if style.quiet {
         return;
     }
-    let kinds: BTreeSet<&str> = target.notes.iter().filter(|note| !note.failure).map(|note| note.kind).collect();
+    let kinds: BTreeSet<&str> = target.notes.iter().filter(|note| !note.failure).map(|note| &*note.kind).collect();
     for kind in kinds {
         let same: Vec<_> = target.notes.iter().filter(|note| note.kind == kind && !note.failure).collect();
         let listed = if style.verbose { same.len() } else { LISTED };
@@ -181,7 +190,7 @@ fn summary(report: &Report) -> String {
         (counts.failed, "failing", "failed"),
         (counts.unserved, "not served", "not served"),
     ];
-    let planned = report.dry_run || !report.refused.is_empty();
+    let planned = report.dry_run || !report.may_go_on();
     let told = parts.iter().filter(|(count, ..)| *count > 0);
     let told: Vec<String> =
         told.map(|(count, plan, done)| format!("{count} {}", if planned { plan } else { done })).collect();

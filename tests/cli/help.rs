@@ -75,6 +75,17 @@ fn the_program() {
           --force
               Lift the limits for this run
 
+          --expect <DIGEST|FILE>
+              Go on only if the plan is still the one that was reviewed: its digest, or the file of its
+              JSON report
+
+          --record <FILE>
+              Write what the plan was made from to this file, for `--replay`; it holds names, and no
+              secrets
+
+          --replay <FILE>
+              Plan again from a recording, as a dry run; nothing is read but this file
+
           --detailed-exitcode
               With --dry-run: exit with 3 where changes are pending
 

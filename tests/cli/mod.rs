@@ -10,6 +10,7 @@ mod help;
 mod ledger;
 mod network;
 mod progress;
+mod reviewed;
 mod signals;
 mod sync;
 mod verbs;

@@ -1,7 +1,6 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use chrono::TimeDelta;
 use tempfile::TempDir;
 
 use super::*;
@@ -29,6 +28,15 @@ fn grant(account: &str, entitlement: &str) -> (Grant, Reasons) {
     (Grant { access, email: Email::new(&format!("{account}@example.com")), period }, Reasons::from(vec![reason]))
 }
 
+async fn intend(ledger: &mut Sqlite, target: &str, grants: &[(Grant, Reasons)]) -> Result<Vec<i64>> {
+    let intent = |(grant, reasons): &(Grant, Reasons)| Entry::Intend {
+        target: target.to_owned(),
+        grant: grant.clone(),
+        reasons: reasons.clone(),
+    };
+    ledger.write(at(0), &grants.iter().map(intent).collect::<Vec<_>>(), &[]).await
+}
+
 fn folder() -> (TempDir, PathBuf) {
     let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join("ledger.db");
@@ -36,10 +44,10 @@ fn folder() -> (TempDir, PathBuf) {
 }
 
 /// A ledger that was closed with one intent in it.
-fn written() -> (TempDir, PathBuf) {
+async fn written() -> (TempDir, PathBuf) {
     let (folder, path) = folder();
     let mut ledger = Sqlite::open(&path).unwrap();
-    ledger.intend("strongdm", &[grant("alice", "prod")], at(0)).unwrap();
+    intend(&mut ledger, "strongdm", &[grant("alice", "prod")]).await.unwrap();
     (folder, path)
 }
 
@@ -68,20 +76,20 @@ fn refusal(path: &Path) -> String {
     error.downcast_ref::<Unreadable>().expect("told apart as unreadable").to_string()
 }
 
-#[test]
-fn answers_what_was_written() {
+#[tokio::test]
+async fn answers_what_was_written() {
     let (_folder, path) = folder();
     let mut ledger = Sqlite::open(&path).unwrap();
     let both = [grant("alice", "prod"), grant("bob", "prod")];
-    let strongdm = ledger.intend("strongdm", &both, at(0)).unwrap();
-    let github = ledger.intend("github", &[grant("alice", "team")], at(0)).unwrap();
+    let strongdm = intend(&mut ledger, "strongdm", &both).await.unwrap();
+    let github = intend(&mut ledger, "github", &[grant("alice", "team")]).await.unwrap();
     let period = Period::new(at(10), DateTime::<Utc>::MAX_UTC).unwrap();
     let steps = [
         Entry::Confirm { entry: strongdm[0], id: "g-1".into() },
         Entry::Retime { entry: strongdm[0], period, reasons: Reasons::default() },
         Entry::Forget { entry: strongdm[1] },
     ];
-    ledger.record(&steps, at(1)).unwrap();
+    ledger.write(at(1), &steps, &[]).await.unwrap();
     drop(ledger);
 
     let alice = Grant { period, ..grant("alice", "prod").0 };
@@ -93,7 +101,7 @@ fn answers_what_was_written() {
             vec![Owned { entry: strongdm[0], id: Some("g-1".into()), grant: alice, reasons: Reasons::default() }],
         ),
     ]);
-    let owned = Sqlite::open(&path).unwrap().owned().unwrap();
+    let owned = Sqlite::open(&path).unwrap().owned().await.unwrap();
     assert_eq!(owned, expected);
     assert_eq!(
         owned["github"][0].grant.access.entitlement.name.as_ref(),
@@ -102,47 +110,47 @@ fn answers_what_was_written() {
     );
 }
 
-#[test]
-fn never_uses_a_number_twice() {
+#[tokio::test]
+async fn never_uses_a_number_twice() {
     let (_folder, path) = folder();
     let mut ledger = Sqlite::open(&path).unwrap();
-    let first = ledger.intend("strongdm", &[grant("alice", "prod")], at(0)).unwrap()[0];
-    ledger.record(&[Entry::Forget { entry: first }], at(1)).unwrap();
-    assert_ne!(ledger.intend("strongdm", &[grant("alice", "prod")], at(2)).unwrap(), [first]);
+    let first = intend(&mut ledger, "strongdm", &[grant("alice", "prod")]).await.unwrap()[0];
+    ledger.write(at(1), &[Entry::Forget { entry: first }], &[]).await.unwrap();
+    assert_ne!(intend(&mut ledger, "strongdm", &[grant("alice", "prod")]).await.unwrap(), [first]);
 }
 
-#[test]
-fn an_unknown_entry_undoes_the_whole_call() {
-    let (_folder, path) = written();
+#[tokio::test]
+async fn an_unknown_entry_undoes_the_whole_call() {
+    let (_folder, path) = written().await;
     let mut ledger = Sqlite::open(&path).unwrap();
-    let before = ledger.owned().unwrap();
+    let before = ledger.owned().await.unwrap();
     let entry = before["strongdm"][0].entry;
     for unknown in [
         Entry::Forget { entry: 99 },
         Entry::Confirm { entry: 99, id: "g".into() },
         Entry::Retime { entry: 99, period: grant("a", "b").0.period, reasons: Reasons::default() },
     ] {
-        let error = ledger.record(&[Entry::Confirm { entry, id: "g-1".into() }, unknown], at(1)).unwrap_err();
+        let error = ledger.write(at(1), &[Entry::Confirm { entry, id: "g-1".into() }, unknown], &[]).await.unwrap_err();
         assert!(format!("{error:#}").contains("no entry 99"), "{error:#}");
-        assert_eq!(ledger.owned().unwrap(), before);
+        assert_eq!(ledger.owned().await.unwrap(), before);
     }
 }
 
-#[test]
-fn a_transaction_that_never_ended_left_nothing() {
-    let (_folder, path) = written();
+#[tokio::test]
+async fn a_transaction_that_never_ended_left_nothing() {
+    let (_folder, path) = written().await;
     let mut ledger = Sqlite::open(&path).unwrap();
-    let before = ledger.owned().unwrap();
+    let before = ledger.owned().await.unwrap();
     let transaction = ledger.connection.transaction().unwrap();
-    record(&transaction, &Entry::Forget { entry: 1 }, at(1)).unwrap();
+    write(&transaction, &Entry::Forget { entry: 1 }, at(1)).unwrap();
     drop(transaction);
     drop(ledger);
-    assert_eq!(Sqlite::open(&path).unwrap().owned().unwrap(), before);
+    assert_eq!(Sqlite::open(&path).unwrap().owned().await.unwrap(), before);
 }
 
 /// The files of a run that was killed while its pages went out: half-written pages, and the journal that undoes them.
-fn killed() -> (TempDir, PathBuf) {
-    let (folder, path) = written();
+async fn killed() -> (TempDir, PathBuf) {
+    let (folder, path) = written().await;
     let connection = Connection::open(&path).unwrap();
     // Without a cache to speak of, changed pages reach the file before the commit, as they do in a long commit.
     connection.execute_batch("PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN IMMEDIATE").unwrap();
@@ -160,20 +168,23 @@ fn killed() -> (TempDir, PathBuf) {
     (copy, path)
 }
 
-#[test]
-fn a_killed_run_is_undone_by_the_next_one_and_told_to_a_dry_one() {
-    let (folder, path) = killed();
+#[tokio::test]
+async fn a_killed_run_is_undone_by_the_next_one_and_told_to_a_dry_one() {
+    let (folder, path) = killed().await;
     let before = contents(&folder);
     assert!(before.contains_key("ledger.db-journal"));
-    let error = Sqlite::open_readonly(&path).and_then(|ledger| ledger.unwrap().owned()).unwrap_err();
+    let error = match Sqlite::open_readonly(&path) {
+        Ok(ledger) => ledger.unwrap().owned().await.unwrap_err(),
+        Err(error) => error,
+    };
     assert!(error.downcast_ref::<Unreadable>().unwrap().to_string().contains("a run that may write"), "{error:#}");
     assert_eq!(contents(&folder), before);
-    assert_eq!(Sqlite::open(&path).unwrap().owned().unwrap()["strongdm"].len(), 1);
+    assert_eq!(Sqlite::open(&path).unwrap().owned().await.unwrap()["strongdm"].len(), 1);
 }
 
-#[test]
-fn one_run_at_a_time() {
-    let (folder, path) = written();
+#[tokio::test]
+async fn one_run_at_a_time() {
+    let (folder, path) = written().await;
     let ledger = Sqlite::open(&path).unwrap();
     let link = folder.path().join("link.db");
     symlink(&path, &link).unwrap();
@@ -196,30 +207,31 @@ fn only_its_owner_may_read_what_it_makes() {
     assert_eq!(mode(path.parent().unwrap()), 0o700);
 }
 
-#[test]
-fn refuses_a_ledger_that_everybody_may_read() {
-    let (_folder, path) = written();
+#[tokio::test]
+async fn refuses_a_ledger_that_everybody_may_read() {
+    let (_folder, path) = written().await;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     assert!(refusal(&path).contains("chmod 600"));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o660)).unwrap();
     Sqlite::open(&path).unwrap();
 }
 
-#[test]
-fn refuses_a_newer_schema() {
-    let (_folder, path) = written();
+#[tokio::test]
+async fn refuses_a_newer_schema() {
+    let (_folder, path) = written().await;
     shell(&path, "PRAGMA user_version = 99");
     let refusal = refusal(&path);
     assert!(refusal.contains("schema 99") && refusal.contains("newer oncall-sync"), "{refusal}");
 }
 
-#[test]
-fn refuses_what_is_not_a_whole_ledger_and_leaves_it_alone() {
-    let (_folder, path) = written();
+#[tokio::test]
+async fn refuses_what_is_not_a_whole_ledger_and_leaves_it_alone() {
+    let (_folder, path) = written().await;
     let whole = fs::read(&path).unwrap();
     let half = whole.len() / 2;
     let mut torn = whole.clone();
-    torn[half..].fill(0xA5);
+    // Every page but the first, which has the header.
+    torn[4096..].fill(0xA5);
     for bytes in [&b""[..], b"entries: none", &[0; 5000], &whole[..50], &whole[..half], &torn] {
         fs::write(&path, bytes).unwrap();
         let refusal = refusal(&path);
@@ -239,29 +251,29 @@ fn refuses_another_programs_database_and_leaves_it_alone() {
     assert_eq!(contents(&folder).into_keys().collect::<Vec<_>>(), ["ledger.db", "ledger.db.lock"]);
 }
 
-#[test]
-fn refuses_write_ahead_logging() {
-    let (_folder, path) = written();
+#[tokio::test]
+async fn refuses_write_ahead_logging() {
+    let (_folder, path) = written().await;
     shell(&path, "PRAGMA journal_mode = WAL");
     assert!(refusal(&path).contains("journal_mode = DELETE"));
     shell(&path, "PRAGMA journal_mode = DELETE");
     Sqlite::open(&path).unwrap();
 }
 
-#[test]
-fn names_the_entry_that_makes_no_sense() {
+#[tokio::test]
+async fn names_the_entry_that_makes_no_sense() {
     for fault in ["reasons = '[{'", "until = 'soon'", r#"until = "from""#] {
-        let (_folder, path) = written();
+        let (_folder, path) = written().await;
         shell(&path, &format!("UPDATE grants SET {fault}"));
-        let error = Sqlite::open(&path).unwrap().owned().unwrap_err();
+        let error = Sqlite::open(&path).unwrap().owned().await.unwrap_err();
         let sentence = error.downcast_ref::<Unreadable>().expect("told apart as unreadable").to_string();
         assert!(sentence.contains("entry 1 makes no sense"), "{sentence}");
     }
 }
 
-#[test]
-fn a_lost_ledger_is_not_an_empty_one() {
-    let (folder, path) = killed();
+#[tokio::test]
+async fn a_lost_ledger_is_not_an_empty_one() {
+    let (folder, path) = killed().await;
     fs::remove_file(&path).unwrap();
     assert!(refusal(&path).contains("journal"));
     let link = folder.path().join("link.db");
@@ -269,54 +281,54 @@ fn a_lost_ledger_is_not_an_empty_one() {
     assert!(refusal(&link).contains("leads nowhere"));
 }
 
-#[test]
-fn a_leftover_of_a_run_killed_while_it_made_the_ledger_is_replaced() {
+#[tokio::test]
+async fn a_leftover_of_a_run_killed_while_it_made_the_ledger_is_replaced() {
     let (folder, path) = folder();
     fs::write(beside(&path, ".new"), "half").unwrap();
-    assert!(Sqlite::open(&path).unwrap().owned().unwrap().is_empty());
+    assert!(Sqlite::open(&path).unwrap().owned().await.unwrap().is_empty());
     assert_eq!(contents(&folder).into_keys().collect::<Vec<_>>(), ["ledger.db", "ledger.db.lock"]);
 }
 
-#[test]
-fn reading_writes_nothing() {
+#[tokio::test]
+async fn reading_writes_nothing() {
     let (folder, path) = folder();
     assert!(Sqlite::open_readonly(&path).unwrap().is_none());
     assert!(Sqlite::open_readonly(&folder.path().join("no/such/folder/ledger.db")).unwrap().is_none());
     assert!(contents(&folder).is_empty());
 
-    let (folder, path) = written();
+    let (folder, path) = written().await;
     let before = contents(&folder);
     let mut ledger = Sqlite::open_readonly(&path).unwrap().expect("it is there");
-    assert_eq!(ledger.owned().unwrap()["strongdm"].len(), 1);
-    ledger.intend("strongdm", &[grant("bob", "prod")], at(0)).unwrap_err();
-    ledger.record(&[Entry::Forget { entry: 1 }], at(0)).unwrap_err();
+    assert_eq!(ledger.owned().await.unwrap()["strongdm"].len(), 1);
+    intend(&mut ledger, "strongdm", &[grant("bob", "prod")]).await.unwrap_err();
+    ledger.write(at(0), &[Entry::Forget { entry: 1 }], &[]).await.unwrap_err();
     drop(ledger);
     assert_eq!(contents(&folder), before);
 }
 
-#[test]
-fn a_full_disk_loses_nothing() {
-    let (_folder, path) = written();
+#[tokio::test]
+async fn a_full_disk_loses_nothing() {
+    let (_folder, path) = written().await;
     let mut ledger = Sqlite::open(&path).unwrap();
-    let before = ledger.owned().unwrap();
+    let before = ledger.owned().await.unwrap();
     let pages: i64 = ledger.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     ledger.connection.execute_batch(&format!("PRAGMA max_page_count = {pages}")).unwrap();
     let many = vec![grant("bob", "prod"); 1000];
-    let error = format!("{:#}", ledger.intend("strongdm", &many, at(0)).unwrap_err());
+    let error = format!("{:#}", intend(&mut ledger, "strongdm", &many).await.unwrap_err());
     assert!(error.contains("ledger.db") && error.contains("is full"), "{error}");
-    assert_eq!(ledger.owned().unwrap(), before);
+    assert_eq!(ledger.owned().await.unwrap(), before);
 }
 
-#[test]
-fn ten_thousand_grants_are_one_transaction() {
+#[tokio::test]
+async fn ten_thousand_grants_are_one_transaction() {
     let (_folder, path) = folder();
     let mut ledger = Sqlite::open(&path).unwrap();
     let many: Vec<_> = (0..10_000).map(|number| grant(&format!("account {number}"), "prod")).collect();
-    let entries = ledger.intend("strongdm", &many, at(0)).unwrap();
+    let entries = intend(&mut ledger, "strongdm", &many).await.unwrap();
     let confirmed: Vec<_> =
         entries.iter().map(|&entry| Entry::Confirm { entry, id: GrantId(format!("g-{entry}")) }).collect();
-    ledger.record(&confirmed, at(0) + TimeDelta::seconds(1)).unwrap();
-    let owned = &ledger.owned().unwrap()["strongdm"];
+    ledger.write(at(0), &confirmed, &[]).await.unwrap();
+    let owned = &ledger.owned().await.unwrap()["strongdm"];
     assert!(owned.iter().map(|owned| owned.entry).eq(entries));
     assert!(owned.iter().zip(&many).all(|(owned, (grant, _))| owned.grant == *grant && owned.id.is_some()));
 }

@@ -1,0 +1,121 @@
+//! The audit log: who got what, when, why and by which run; each record carries the hash of the one before.
+//!
+//! The ledger keeps the records and never changes one. No record holds a secret.
+
+mod chain;
+
+use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use chain::{Chain, Record};
+
+use crate::net::Clock;
+use crate::report::{ChangeReport, Counts, NoteReport, Report};
+
+/// Something that a run decided or did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When it was written down.
+    pub at: DateTime<Utc>,
+    /// The run's id, as its report has it.
+    pub run: String,
+    /// The machine it ran on.
+    pub host: String,
+    /// SHA-256 of the config file; empty where the config came from the environment.
+    pub config: String,
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What a run decided or did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "record", rename_all = "kebab-case")]
+pub enum What {
+    /// It is about to change something; what it means to do follows, each step as `planned`.
+    Begin {
+        /// `sync`, or the verb.
+        verb: String,
+        version: String,
+        /// SHA-256 of the plan.
+        digest: String,
+        /// The limits were lifted.
+        forced: bool,
+    },
+    /// A step of the plan: what is meant, or what became of it.
+    Change {
+        target: String,
+        #[serde(flatten)]
+        change: ChangeReport,
+    },
+    /// Something left undone. Written when it appears, not again by each run that finds it unchanged.
+    Note {
+        target: String,
+        #[serde(flatten)]
+        note: NoteReport,
+    },
+    /// A source or a target could not be read. Written like a note.
+    Fault { name: String, error: String },
+    /// The plan was not carried out.
+    Refusal { digest: String, why: String },
+    /// The run is over.
+    End {
+        verb: String,
+        exit_code: u8,
+        counts: Counts,
+        /// SHA-256 of its notes and faults, by which the next run knows which are new.
+        notes: String,
+    },
+}
+
+/// Writes the events of one run.
+#[derive(Clone)]
+pub struct Journal {
+    pub verb: &'static str,
+    pub run: String,
+    host: String,
+    config: String,
+    clock: Clock,
+}
+
+impl Journal {
+    pub fn new(verb: &'static str, run: String, config: &str, clock: Clock) -> Self {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Self { verb, run, host, config: config.to_owned(), clock }
+    }
+
+    pub fn event(&self, what: What) -> Event {
+        let now = self.clock.now();
+        let at = now.duration_trunc(TimeDelta::seconds(1)).unwrap_or(now);
+        Event { at, run: self.run.clone(), host: self.host.clone(), config: self.config.clone(), what }
+    }
+
+    /// That the run begins to change something, and what it means to do.
+    pub fn begin(&self, report: &Report, forced: bool) -> Vec<Event> {
+        let (verb, version) = (self.verb.to_owned(), env!("CARGO_PKG_VERSION").to_owned());
+        let begin = What::Begin { verb, version, digest: report.digest.clone(), forced };
+        let changes =
+            report.changes().map(|(target, change)| What::Change { target: target.to_owned(), change: change.clone() });
+        std::iter::once(begin).chain(changes).map(|what| self.event(what)).collect()
+    }
+
+    /// What is left undone, where that is news after `last`, the newest record before this run; and that the run is over.
+    pub fn end(&self, report: &Report, last: Option<&Record>) -> Vec<Event> {
+        let notes = report.targets.iter().flat_map(|(target, report)| {
+            report.notes.iter().map(move |note| What::Note { target: target.clone(), note: note.clone() })
+        });
+        let faults = report.faults().map(|(name, error)| What::Fault { name: name.into(), error: error.into() });
+        let undone: Vec<What> = notes.chain(faults).collect();
+        let digest =
+            chain::digest(serde_json::to_string(&undone).expect("no map with other keys than text").as_bytes());
+        let known = last.and_then(|last| match last.event().ok()?.what {
+            What::End { notes, .. } => Some(notes),
+            _ => None,
+        });
+        let news = if known.as_ref() == Some(&digest) { Vec::new() } else { undone };
+        let refusals =
+            report.refused.iter().chain(&report.differences).map(|why| What::Refusal { digest: report.digest.clone(), why: why.clone() });
+        let end =
+            What::End { verb: self.verb.to_owned(), exit_code: report.exit_code, counts: report.counts, notes: digest };
+        news.into_iter().chain(refusals).chain([end]).map(|what| self.event(what)).collect()
+    }
+}
