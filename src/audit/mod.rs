@@ -112,8 +112,11 @@ impl Journal {
             _ => None,
         });
         let news = if known.as_ref() == Some(&digest) { Vec::new() } else { undone };
-        let refusals =
-            report.refused.iter().chain(&report.differences).map(|why| What::Refusal { digest: report.digest.clone(), why: why.clone() });
+        let refusals = report
+            .refused
+            .iter()
+            .chain(&report.differences)
+            .map(|why| What::Refusal { digest: report.digest.clone(), why: why.clone() });
         let end =
             What::End { verb: self.verb.to_owned(), exit_code: report.exit_code, counts: report.counts, notes: digest };
         news.into_iter().chain(refusals).chain([end]).map(|what| self.event(what)).collect()

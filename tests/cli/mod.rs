@@ -6,7 +6,11 @@ mod dry_run;
 mod examples;
 mod exit_codes;
 mod failures;
+mod faults;
+mod handover;
 mod help;
+#[cfg(target_os = "linux")]
+mod kill;
 mod ledger;
 mod network;
 mod progress;

@@ -17,10 +17,14 @@ mod raw;
 mod tests;
 mod world;
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use httpmock::{HttpMockRequest, HttpMockResponse, MockServer};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
+use super::gate::Gate;
 use answer::{Stop, json_body, respond};
 use fault::Armed;
 pub use fault::Fault;
@@ -39,8 +43,11 @@ pub struct PagerDuty;
 
 /// A running stand-in, stopped when dropped.
 pub struct Fake {
-    server: MockServer,
+    _server: MockServer,
+    address: SocketAddr,
+    gate: Gate,
     state: Arc<Mutex<State>>,
+    _stop: oneshot::Sender<()>,
 }
 
 /// A request as it came.
@@ -66,18 +73,39 @@ impl PagerDuty {
         let state = State { world, armed: Vec::new(), requests: Vec::new(), violations: Vec::new() };
         let state = Arc::new(Mutex::new(state));
         let server = MockServer::start();
-        let shared = Arc::clone(&state);
+        let gate = Gate::new();
+        let (shared, door) = (Arc::clone(&state), gate.clone());
         server.mock(|_any, then| {
-            then.delay(latency).respond_with(move |request| lock(&shared).serve(request));
+            then.delay(latency).respond_with(move |request| lock(&shared).serve(request, &door));
         });
-        Fake { server, state }
+        let (stop, stopped) = oneshot::channel();
+        let address = guard(gate.clone(), *server.address(), stopped);
+        Fake { _server: server, address, gate, state, _stop: stop }
     }
+}
+
+/// Keeps the door on a thread of its own until `stop` is dropped; answers its address.
+fn guard(gate: Gate, to: SocketAddr, stop: oneshot::Receiver<()>) -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.set_nonblocking(true).expect("a socket");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async move {
+            let listener = TcpListener::from_std(listener).expect("a runtime");
+            tokio::select! {
+                () = gate.keep(listener, to, None) => {}
+                _ = stop => {}
+            }
+        });
+    });
+    address
 }
 
 impl Fake {
     /// `http://127.0.0.1:PORT`
     pub fn url(&self) -> String {
-        self.server.base_url()
+        format!("http://{}", self.address)
     }
 
     pub fn key(&self) -> &'static str {
@@ -96,12 +124,28 @@ impl Fake {
 
     /// Fails the next `times` requests whose path and query contain `needle`, as they are on the wire.
     pub fn fail(&self, needle: &str, times: usize, fault: Fault) {
-        lock(&self.state).armed.push(Armed { needle: needle.to_owned(), left: times, fault });
+        self.fail_after(needle, 0, times, fault);
+    }
+
+    /// The same, after `skip` such requests have passed.
+    pub fn fail_after(&self, needle: &str, skip: usize, times: usize, fault: Fault) {
+        lock(&self.state).armed.push(Armed { needle: needle.to_owned(), skip, left: times, fault });
     }
 
     /// Puts another account in the place of this one, as time passes or people change it.
     pub fn replace(&self, world: World) {
         lock(&self.state).world = world;
+    }
+
+    /// Whether everything that was to fail has.
+    pub fn is_spent(&self) -> bool {
+        lock(&self.state).armed.iter().all(|armed| armed.left == 0)
+    }
+
+    /// Makes nothing fail any more, and lets connections in again.
+    pub fn heal(&self) {
+        lock(&self.state).armed.clear();
+        self.gate.open();
     }
 
     /// Takes the list of broken rules, for tests of the stand-in itself.
@@ -124,7 +168,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 impl State {
-    fn serve(&mut self, http: &HttpMockRequest) -> HttpMockResponse {
+    fn serve(&mut self, http: &HttpMockRequest, gate: &Gate) -> HttpMockResponse {
         let uri = http.uri_str();
         let path = http.uri().path().to_owned();
         let request = Request { method: http.method_str().to_owned(), path, query: http.query_params() };
@@ -140,6 +184,9 @@ impl State {
         }
         let mut query = request.query.clone();
         let fault = self.next_fault(uri);
+        if let Some(fault) = &fault {
+            fault.spoil(gate);
+        }
         if let Some(response) = fault.as_ref().and_then(Fault::response) {
             return response;
         }
@@ -163,9 +210,14 @@ impl State {
     }
 
     fn next_fault(&mut self, uri: &str) -> Option<Fault> {
-        let armed = self.armed.iter_mut().find(|armed| armed.left > 0 && uri.contains(&armed.needle))?;
-        armed.left -= 1;
-        Some(armed.fault.clone())
+        for armed in self.armed.iter_mut().filter(|armed| armed.left > 0 && uri.contains(&armed.needle)) {
+            if armed.skip == 0 {
+                armed.left -= 1;
+                return Some(armed.fault.clone());
+            }
+            armed.skip -= 1;
+        }
+        None
     }
 }
 

@@ -19,8 +19,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
+use super::gate::Gate;
 pub use front::Tls;
 pub use server::Call;
 use server::{Shared, State};
@@ -56,7 +57,7 @@ impl StrongDm {
 
     fn serve(world: World, tls: Option<Tls>) -> Fake {
         let state = State { world, calls: Vec::new(), violations: Vec::new() };
-        let shared = Shared { state: Arc::new(Mutex::new(state)), broken: watch::Sender::new(()) };
+        let shared = Shared { state: Arc::new(Mutex::new(state)), gate: Gate::new() };
         let folder = TempDir::new().expect("a temporary folder");
         write(&folder.path().join("access_key"), ACCESS_KEY);
         write(&folder.path().join("secret_key"), SECRET_KEY);
@@ -145,6 +146,11 @@ impl Fake {
     /// Changes the world while it runs.
     pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         change(&mut self.shared.lock().world)
+    }
+
+    /// Its door, which may be opened again, or waited at until the last client has left.
+    pub fn gate(&self) -> &Gate {
+        &self.shared.gate
     }
 
     /// Has something go wrong.

@@ -4,6 +4,7 @@ use httpmock::HttpMockResponse;
 use serde_json::json;
 
 use super::answer::{json_body, respond};
+use crate::fakes::gate::{Gate, Loss};
 
 /// A way to fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,17 +25,22 @@ pub enum Fault {
     Redirect(String),
     /// The first page again and again, each time with more to come.
     Endless,
+    /// The right answer, lost on its way.
+    Lost(Loss),
+    /// The connection breaks, and new ones are refused until the stand-in is opened again.
+    Gone,
 }
 
 /// A fault that waits for its requests.
 pub(super) struct Armed {
     pub needle: String,
+    pub skip: usize,
     pub left: usize,
     pub fault: Fault,
 }
 
 impl Fault {
-    /// The failing answer; `None` for the fault that is an answer gone wrong.
+    /// The failing answer; `None` for the faults that are an answer gone wrong.
     pub(super) fn response(&self) -> Option<HttpMockResponse> {
         Some(match self {
             Self::Html(status) => {
@@ -60,7 +66,19 @@ impl Fault {
             Self::NotFound => json_body(404, &json!({"error": {"message": "Not Found", "code": 2100}})),
             Self::Garbage(bytes) => respond(200, "application/json", "x".repeat(*bytes)),
             Self::Redirect(to) => HttpMockResponse::builder().status(302).header("location", to.clone()).build(),
-            Self::Endless => return None,
+            Self::Endless | Self::Lost(_) | Self::Gone => return None,
         })
+    }
+
+    /// Has the network do its part of the fault.
+    pub(super) fn spoil(&self, gate: &Gate) {
+        match self {
+            Self::Lost(loss) => gate.lose(Some(*loss)),
+            Self::Gone => {
+                gate.lose(Some(Loss::After(0)));
+                gate.close();
+            }
+            _ => {}
+        }
     }
 }

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{oneshot, watch};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
@@ -57,40 +56,15 @@ pub fn serve(shared: Shared, tls: Option<Tls>, stop: oneshot::Receiver<()>) -> S
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async move {
             let listener = TcpListener::from_std(listener).expect("a runtime");
+            let behind = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let inner = behind.local_addr().expect("an address");
+            let gate = shared.gate.clone();
+            tokio::spawn(Server::builder().serve_with_incoming(AnyMethod(shared), TcpListenerStream::new(behind)));
             tokio::select! {
-                () = accept(listener, shared, acceptor) => {}
+                () = gate.keep(listener, inner, acceptor) => {}
                 _ = stop => {}
             }
         });
     });
     address
-}
-
-async fn accept(listener: TcpListener, shared: Shared, acceptor: Option<TlsAcceptor>) {
-    let behind = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let address = behind.local_addr().expect("an address");
-    let broken = shared.broken.subscribe();
-    let service = AnyMethod(shared);
-    tokio::spawn(Server::builder().serve_with_incoming(service, TcpListenerStream::new(behind)));
-    while let Ok((client, _)) = listener.accept().await {
-        client.set_nodelay(true).expect("a socket");
-        let (acceptor, mut broken) = (acceptor.clone(), broken.clone());
-        broken.mark_unchanged();
-        tokio::spawn(async move {
-            let Some(acceptor) = acceptor else { return relay(client, address, broken).await };
-            // A handshake that fails is the client's to report.
-            if let Ok(client) = acceptor.accept(client).await {
-                relay(client, address, broken).await;
-            }
-        });
-    }
-}
-
-async fn relay(mut client: impl AsyncRead + AsyncWrite + Unpin, to: SocketAddr, mut broken: watch::Receiver<()>) {
-    let Ok(mut server) = TcpStream::connect(to).await else { return };
-    server.set_nodelay(true).expect("a socket");
-    tokio::select! {
-        _ = copy_bidirectional(&mut client, &mut server) => {}
-        _ = broken.changed() => {}
-    }
 }

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use prost::bytes::{Buf as _, BufMut as _};
-use tokio::sync::watch;
 use tonic::body::Body;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::Service;
@@ -20,6 +19,7 @@ use tonic::{Code, Request, Response, Status};
 use super::methods::{self, Refusal};
 use super::world::{Fault, World};
 use super::{ACCESS_KEY, SECRET_KEY, wire};
+use crate::fakes::gate::Gate;
 
 /// The version of the API that the vendor's SDKs have named since 2025-04-15.
 const API_VERSION: &str = "2025-04-14";
@@ -39,8 +39,7 @@ pub struct Call {
 #[derive(Clone)]
 pub struct Shared {
     pub state: Arc<Mutex<State>>,
-    /// A new value breaks every connection.
-    pub broken: watch::Sender<()>,
+    pub gate: Gate,
 }
 
 pub struct State {
@@ -68,7 +67,11 @@ impl Shared {
             Outcome::Answer(answer) => answer,
             Outcome::Silence => pending().await,
             Outcome::Break => {
-                self.broken.send_replace(());
+                self.gate.cut();
+                pending().await
+            }
+            Outcome::Close => {
+                self.gate.close();
                 pending().await
             }
         };
@@ -85,6 +88,7 @@ enum Outcome {
     Answer(Result<Vec<u8>, Status>),
     Silence,
     Break,
+    Close,
 }
 
 impl State {
@@ -105,6 +109,15 @@ impl State {
                 Err(status) => Outcome::Answer(Err(status)),
             },
             Some(Fault::Hang) => Outcome::Silence,
+            Some(Fault::DoneInSilence) => {
+                let _nobody_hears_it = self.carry_out(method, request);
+                Outcome::Silence
+            }
+            Some(Fault::Garbage) => {
+                Outcome::Answer(self.carry_out(method, request).map(|_| b"\xff\xff garbage".to_vec()))
+            }
+            Some(Fault::Break) => Outcome::Break,
+            Some(Fault::Gone) => Outcome::Close,
         }
     }
 
@@ -168,7 +181,12 @@ impl Service<http::Request<Body>> for AnyMethod {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let one = OneCall { shared: self.0.clone(), path: request.uri().path().to_owned() };
-        Box::pin(async move { Ok(Grpc::new(Raw).unary(one, request).await) })
+        let busy = self.0.gate.busy();
+        Box::pin(async move {
+            let answer = Grpc::new(Raw).unary(one, request).await;
+            drop(busy);
+            Ok(answer)
+        })
     }
 }
 

@@ -138,6 +138,7 @@ pub struct Trouble {
     method: &'static str,
     fault: Fault,
     times: usize,
+    skip: usize,
     after: Option<&'static str>,
     until: Option<DateTime<Utc>>,
 }
@@ -154,17 +155,30 @@ pub enum Fault {
     LostReply,
     /// Nothing is done and nothing is answered.
     Hang,
+    /// The call is carried out, and nothing is answered.
+    DoneInSilence,
+    /// The call is carried out, and bytes are answered that are no message.
+    Garbage,
+    /// Nothing is done, and the connection breaks.
+    Break,
+    /// Nothing is done, the connection breaks, and new ones are refused until the stand-in is opened again.
+    Gone,
 }
 
 impl Trouble {
     /// The next call of `method` (`Service.Method`, or `*` for any).
     pub fn new(method: &'static str, fault: Fault) -> Self {
-        Self { method, fault, times: 1, after: None, until: None }
+        Self { method, fault, times: 1, skip: 0, after: None, until: None }
     }
 
     /// The next `times` calls.
     pub fn times(self, times: usize) -> Self {
         Self { times, ..self }
+    }
+
+    /// Lets so many calls pass before.
+    pub fn skipping(self, skip: usize) -> Self {
+        Self { skip, ..self }
     }
 
     /// Not before a call of `method` has been carried out.
@@ -272,9 +286,19 @@ impl World {
                 && (trouble.method == method || trouble.method == "*")
                 && trouble.until.is_none_or(|end| Some(end) == until)
         };
-        let trouble = self.troubles.iter_mut().find(meets)?;
-        trouble.times -= 1;
-        Some(trouble.fault)
+        for trouble in self.troubles.iter_mut().filter(meets) {
+            if trouble.skip == 0 {
+                trouble.times -= 1;
+                return Some(trouble.fault);
+            }
+            trouble.skip -= 1;
+        }
+        None
+    }
+
+    /// Whether everything that was to go wrong has.
+    pub fn is_spent(&self) -> bool {
+        self.troubles.iter().all(|trouble| trouble.times == 0)
     }
 
     /// Arms the troubles that waited for a call of `method` to be carried out.
