@@ -228,7 +228,7 @@ impl Editor<'_> {
         }
         // One edit in eleven is somebody's joining or leaving, by turns; the others are overrides and swaps.
         if number % 11 == 5 {
-            return if number % 2 == 0 { self.leaves() } else { self.joins() };
+            return if number.is_multiple_of(2) { self.leaves() } else { self.joins() };
         }
         let at = self.dice.roll() as usize % self.rota.schedules.len();
         let done = match self.dice.roll() % 100 {
