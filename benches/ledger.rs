@@ -25,7 +25,7 @@ use oncall_sync::audit::{Event, Journal, Record};
 use oncall_sync::decision::{Inputs, Seen};
 use oncall_sync::domain::{
     Account, AccountId, Asked, Coverage, Current, Email, Entitlement, Grant, GrantId, Limits, OnCall, OnDrift, Owned,
-    Period, Person, Purpose, Reading, Rule, Schedule, Shift, Tenure,
+    Period, Person, Purpose, Reading, Rule, Schedule, Shift, Tenure, Witnesses,
 };
 use oncall_sync::ledger::{self, Entry, Ledger};
 use oncall_sync::net::Clock;

@@ -24,17 +24,22 @@ impl Progress {
     /// A stage whose length is not known; gone when dropped.
     pub fn spinner(&self, what: impl Into<Cow<'static, str>>) -> Stage {
         let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}").expect("the template is constant");
-        let bar = self.bars.add(ProgressBar::new_spinner().with_style(style).with_message(what));
-        bar.enable_steady_tick(TICK);
-        Stage { bar }
+        self.stage(ProgressBar::new_spinner().with_style(style).with_message(what))
     }
 
     /// A stage of `steps` steps; gone when dropped.
     pub fn bar(&self, what: impl Into<Cow<'static, str>>, steps: usize) -> Stage {
         let template = "{spinner} {msg} [{bar:30}] {pos}/{len} {elapsed}";
         let style = ProgressStyle::with_template(template).expect("the template is constant").progress_chars("=> ");
-        let bar = self.bars.add(ProgressBar::new(steps as u64).with_style(style).with_message(what));
-        bar.enable_steady_tick(TICK);
+        self.stage(ProgressBar::new(steps as u64).with_style(style).with_message(what))
+    }
+
+    fn stage(&self, bar: ProgressBar) -> Stage {
+        let bar = self.bars.add(bar);
+        // Each bar turns in a thread of its own, which nobody would see under cron.
+        if !self.bars.is_hidden() {
+            bar.enable_steady_tick(TICK);
+        }
         Stage { bar }
     }
 }

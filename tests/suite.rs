@@ -8,3 +8,4 @@ mod layers;
 mod readme;
 mod source;
 mod target;
+mod year;

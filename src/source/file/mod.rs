@@ -10,7 +10,7 @@
 //! [schedules.database]
 //! timezone = "Europe/Berlin"                # every time below is this clock, unless it carries an offset
 //!
-//! [[schedules.database.layers]]             # a later layer covers the earlier ones wherever it has somebody on
+//! [[schedules.database.layers]]             # a later layer covers the earlier ones wherever it counts, also with "nobody"
 //! start = "2026-01-05 09:00"                # the first turn begins; so hand-over is on Mondays at 09:00
 //! every = "1 week"                          # N hours, days, weeks or months
 //! users = ["alice", ["alice", "bob"], "nobody"]

@@ -129,7 +129,7 @@ fn pairs_and_nobody_take_turns_too() {
 }
 
 #[test]
-fn a_later_layer_covers_earlier_ones_wherever_it_has_somebody_on() {
+fn a_later_layer_covers_earlier_ones_wherever_it_counts_also_with_nobody() {
     let nights = format!(
         "{WEEKLY}
 [[schedules.it.layers]]
