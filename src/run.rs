@@ -8,7 +8,6 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, Utc};
@@ -20,7 +19,7 @@ use crate::audit::Journal;
 use crate::decision::{Decision, Inputs};
 use crate::domain::{Owned, Period};
 use crate::exit::Exit;
-use crate::ledger::{self, Ledger};
+use crate::ledger::{self, Ledger, LedgerConfig};
 use crate::report::Report;
 use crate::selection::Selection;
 use crate::span::Span;
@@ -49,10 +48,27 @@ struct Carried {
 /// # Errors
 /// Where the run cannot begin, or was stopped before it had begun to change anything.
 pub async fn sync(run: &RunContext<'_>, selection: &Selection, order: Order) -> Result<Report> {
-    let path = &run.config.ledger;
-    let mut ledger = if order.dry_run { ledger::look(path).await? } else { Some(ledger::open(path).await?) };
-    let (owned, last) = match &mut ledger {
-        Some(ledger) => (ledger.owned().await?, ledger.head().await?),
+    let place = &run.config.ledger;
+    let ledger = if order.dry_run { ledger::look(place).await? } else { Some(ledger::open(place, run.stop).await?) };
+    let ledger = ledger.map(Mutex::new);
+    let report = with(run, selection, order, ledger.as_ref()).await;
+    if let Some(ledger) = ledger {
+        ledger.into_inner().close().await;
+    }
+    report
+}
+
+async fn with(
+    run: &RunContext<'_>,
+    selection: &Selection,
+    order: Order,
+    ledger: Option<&Mutex<Box<dyn Ledger>>>,
+) -> Result<Report> {
+    let (owned, last) = match ledger {
+        Some(ledger) => {
+            let mut ledger = ledger.lock().await;
+            (ledger.owned().await?, ledger.head().await?)
+        }
         None => (BTreeMap::new(), None),
     };
     let window = window(order.now, order.window)?;
@@ -74,22 +90,21 @@ pub async fn sync(run: &RunContext<'_>, selection: &Selection, order: Order) -> 
     let Some(ledger) = ledger.filter(|_| !order.dry_run) else { return Ok(ended(report)) };
 
     let journal = Journal::new("sync", report.run.id.clone(), &run.config.digest, run.clock);
-    let ledger = Mutex::new(ledger);
     if report.refused.is_empty() {
-        let carried = apply(run, &journal, order, (&inputs, &decision), &connected, &ledger, &report).await?;
+        let carried = apply(run, &journal, order, (&inputs, &decision), &connected, ledger, &report).await?;
         record(&mut report, &decision, carried);
         report.requests.targets = requests_of(&connected);
     }
     let mut report = ended(report);
     let end = journal.end(&report, last.as_ref());
-    if let Err(error) = ledger.into_inner().write(order.now, &[], &end).await {
+    if let Err(error) = ledger.lock().await.write(order.now, &[], &end).await {
         report.ledger_error.get_or_insert(format!("{error:#}"));
     }
     Ok(ended(report))
 }
 
 /// What the ledger says is ours, without taking the lock.
-pub async fn owned(ledger: &Path) -> Result<BTreeMap<String, Vec<Owned>>> {
+pub async fn owned(ledger: &LedgerConfig) -> Result<BTreeMap<String, Vec<Owned>>> {
     match ledger::look(ledger).await? {
         Some(mut ledger) => ledger.owned().await,
         None => Ok(BTreeMap::new()),

@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod fakes;
 mod layers;
+mod ledger;
 mod readme;
 mod source;
 mod target;
