@@ -98,6 +98,25 @@ pub enum Verb {
     },
     /// Print a completion script for a shell
     Completions { shell: Shell },
+    /// Move the ledger to another place
+    Ledger {
+        #[command(subcommand)]
+        verb: LedgerVerb,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum LedgerVerb {
+    /// Copy a whole ledger, audit log included, to a place where there is none; no run goes on meanwhile
+    ///
+    /// A place is the path of a file, postgres://USER@HOST/DATABASE without a password, or env:NAME for an environment
+    /// variable that holds such a URL.
+    Copy {
+        /// The ledger to copy; it stays as it is
+        from: String,
+        /// Where to; nothing may be there but an empty ledger
+        to: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use clap::{CommandFactory as _, Parser as _};
-use oncall_sync::cli::{Cli, Common, Document, Output, Verb};
+use oncall_sync::cli::{Cli, Common, Document, LedgerVerb, Output, Verb};
 use oncall_sync::config::{self, Config, check_window};
 use oncall_sync::exit::Exit;
 use oncall_sync::ledger::Locked;
@@ -58,9 +58,12 @@ fn run(cli: Cli) -> Result<u8> {
             report::print(&String::from_utf8(script).context("the completion script is text")?)?;
             return Ok(0);
         }
-        Some(Verb::Shifts { .. } | Verb::Check | Verb::Grants) | None => {}
+        Some(Verb::Shifts { .. } | Verb::Check | Verb::Grants | Verb::Ledger { .. }) | None => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no async runtime")?;
+    if let Some(Verb::Ledger { verb: LedgerVerb::Copy { from, to } }) = &cli.verb {
+        return runtime.block_on(show::copied(from, to));
+    }
     runtime.block_on(with_config(&cli))
 }
 

@@ -42,6 +42,15 @@ impl LedgerConfig {
         }
     }
 
+    /// As [`Self::parse`], and `env:NAME` for a URL in an environment variable; for arguments, which every user of a machine
+    /// may see.
+    pub fn argument(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("env:") {
+            Some(name) => Ok(Self::Secret(SecretRef::Env(name.to_owned()))),
+            None => Self::parse(text, Path::new("")),
+        }
+    }
+
     /// The database's URL, with its password if it has one.
     pub(super) async fn url(&self) -> Result<Url> {
         match self {
