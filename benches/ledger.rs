@@ -6,11 +6,16 @@
 //!
 //! The same plan is carried out on a target that takes 50 ms for each call, 32 calls at a time, with each ledger in turn,
 //! several times over: one that forgets everything (what the target alone takes), SQLite in a file beside this build, and
-//! PostgreSQL on loopback where a server can be started. Each time begins with opening the ledger and ends when the last
+//! PostgreSQL where `ONCALL_SYNC_BENCH_POSTGRES` names a server (`postgres://USER@127.0.0.1:PORT`, for a user that may make
+//! databases). Each time begins with opening the ledger and ends when the last
 //! record of the audit log is written. What is read from sources and targets is left out, so that the share told is that of
 //! the half of a sync in which the ledger works.
 
-#![expect(clippy::disallowed_macros, reason = "a bench prints what it measured")]
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    reason = "a bench prints what it measured, and is told a server"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -27,7 +32,7 @@ use oncall_sync::domain::{
     Account, AccountId, Asked, Coverage, Current, Email, Entitlement, Grant, GrantId, Limits, OnCall, OnDrift, Owned,
     Period, Person, Purpose, Reading, Rule, Schedule, Shift, Tenure, Witnesses,
 };
-use oncall_sync::ledger::{self, Entry, Ledger};
+use oncall_sync::ledger::{self, Entry, Ledger, LedgerConfig};
 use oncall_sync::net::Clock;
 use oncall_sync::progress::Progress;
 use oncall_sync::report::Report;
@@ -40,6 +45,7 @@ const GRANTS: usize = 1_000;
 const LATENCY: Duration = Duration::from_millis(50);
 const ROUNDS: usize = 7;
 const TARGET: &str = "target";
+const SERVER: &str = "ONCALL_SYNC_BENCH_POSTGRES";
 
 /// Answers each call after [`LATENCY`].
 #[derive(Default)]
@@ -173,20 +179,42 @@ async fn apply(inputs: &Inputs, open: impl AsyncFnOnce() -> Result<Box<dyn Ledge
     let (outcomes, written) = applier.apply(plan, &[]).await;
     written?;
     assert_eq!(outcomes.len(), GRANTS);
-    ledger.into_inner().write(inputs.now, &[], &journal.end(&report.ended(), last.as_ref())).await?;
+    let mut ledger = ledger.into_inner();
+    ledger.write(inputs.now, &[], &journal.end(&report.ended(), last.as_ref())).await?;
+    ledger.close().await;
     Ok(begun.elapsed())
+}
+
+/// The URL of a new database: a ledger that holds grants already is another case.
+async fn database(server: &str, round: usize) -> Result<String> {
+    let (client, connection) = tokio_postgres::connect(&format!("{server}/postgres"), tokio_postgres::NoTls).await?;
+    let name = format!("oncall_sync_bench_{}_{round}", std::process::id());
+    let create = format!("CREATE DATABASE {name}");
+    tokio::select! {
+        made = client.batch_execute(&create) => made?,
+        ended = connection => ended?,
+    }
+    Ok(format!("{server}/{name}"))
 }
 
 fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let inputs = inputs(DateTime::UNIX_EPOCH + TimeDelta::days(20_000));
     let folder = tempfile::tempdir_in(Path::new(env!("CARGO_MANIFEST_DIR")).join("target"))?;
+    let stop = Stop::at(Instant::now() + Duration::from_secs(3600));
     let mut taken: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
     for round in 0..ROUNDS {
-        let file = folder.path().join(format!("{round}.db"));
         let nothing = apply(&inputs, async || Ok(Box::<Nothing>::default() as Box<dyn Ledger>));
         taken.entry("none").or_default().push(runtime.block_on(nothing)?);
-        taken.entry("SQLite").or_default().push(runtime.block_on(apply(&inputs, async || ledger::open(&file).await))?);
+        let file = LedgerConfig::File(folder.path().join(format!("{round}.db")));
+        let mut kept = vec![("SQLite", file)];
+        if let Ok(server) = std::env::var(SERVER) {
+            kept.push(("PostgreSQL", LedgerConfig::Url(runtime.block_on(database(&server, round))?)));
+        }
+        for (name, place) in kept {
+            let carried = apply(&inputs, async || ledger::open(&place, &stop).await);
+            taken.entry(name).or_default().push(runtime.block_on(carried)?);
+        }
     }
     let median = |times: &mut Vec<Duration>| {
         times.sort();

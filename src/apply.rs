@@ -17,7 +17,7 @@ use crate::ledger::{Entry, Ledger};
 use crate::net::CONCURRENCY;
 use crate::progress::Progress;
 use crate::report::ChangeReport;
-use crate::stop::Stop;
+use crate::stop::{LOST, Stop};
 use crate::target::{Occupied, Restored, Target};
 
 /// Outcomes written to the ledger in one transaction at most; those that are ready together go together.
@@ -196,12 +196,23 @@ impl<'a> Applier<'a> {
                     let never = call.entry.map(|entry| Entry::Forget { entry });
                     (Outcome::Skipped(reason.into()), never.into_iter().collect())
                 }
-                None => self.call(&call, owned).await,
+                None => self.unless_lost(&call, owned).await,
             };
             step();
             finished.push(Finished { at: call.at, change: call.change, outcome, learnt });
         }
         finished
+    }
+
+    /// The call, given up where the ledger is lost meanwhile: another run may be at work then.
+    async fn unless_lost(&self, call: &Call<'_>, owned: &[Owned]) -> (Outcome, Vec<Entry>) {
+        tokio::select! {
+            biased;
+            () = self.stop.lost() => {
+                (Outcome::Failed(format!("{LOST}; whether this was done is not known, and the next run looks")), Vec::new())
+            }
+            answer = self.call(call, owned) => answer,
+        }
     }
 
     async fn call(&self, call: &Call<'_>, owned: &[Owned]) -> (Outcome, Vec<Entry>) {

@@ -126,6 +126,11 @@ pub enum Verb {
         #[arg(long)]
         force: bool,
     },
+    /// Move the ledger to another place
+    Ledger {
+        #[command(subcommand)]
+        verb: LedgerVerb,
+    },
 }
 
 /// What of the grants is meant; of several kinds of choice, what is all of them at once.
@@ -161,6 +166,20 @@ impl From<&Choosing> for Choice {
             entitlements: entitlement.iter().cloned().collect(),
         }
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum LedgerVerb {
+    /// Copy a whole ledger, audit log included, to a place where there is none; no run goes on meanwhile
+    ///
+    /// A place is the path of a file, postgres://USER@HOST/DATABASE without a password, or env:NAME for an environment
+    /// variable that holds such a URL.
+    Copy {
+        /// The ledger to copy; it stays as it is
+        from: String,
+        /// Where to; nothing may be there but an empty ledger
+        to: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

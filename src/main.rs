@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use clap::error::ContextValue;
 use clap::{CommandFactory as _, Parser as _};
-use oncall_sync::cli::{Cli, Common, Document, Output, Verb};
+use oncall_sync::cli::{Cli, Common, Document, LedgerVerb, Output, Verb};
 use oncall_sync::config::{self, Config, check_window};
 use oncall_sync::domain::{Choice, Purpose};
 use oncall_sync::exit::Exit;
@@ -85,6 +85,9 @@ fn run(cli: Cli) -> Result<u8> {
         return tell(report, &cli, &style);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no async runtime")?;
+    if let Some(Verb::Ledger { verb: LedgerVerb::Copy { from, to } }) = &cli.verb {
+        return runtime.block_on(show::copied(from, to));
+    }
     runtime.block_on(with_config(&cli))
 }
 

@@ -19,7 +19,7 @@ use crate::apply::{Applier, Outcome};
 use crate::audit::Journal;
 use crate::decision::{Decision, Inputs};
 use crate::domain::{Owned, Period};
-use crate::ledger::{self, Ledger};
+use crate::ledger::{self, Ledger, LedgerConfig};
 use crate::recording;
 use crate::report::{Report, Requests, Reviewed};
 use crate::selection::Selection;
@@ -53,15 +53,33 @@ struct Carried {
 /// # Errors
 /// Where the run cannot begin, or was stopped before it had begun to change anything.
 pub async fn sync(run: &RunContext<'_>, selection: &Selection, order: Order<'_>) -> Result<Report> {
-    let path = &run.config.ledger;
-    let mut ledger = if order.dry_run { ledger::look(path).await? } else { Some(ledger::open(path).await?) };
-    let (owned, last) = match &mut ledger {
-        Some(ledger) => (ledger.owned().await?, ledger.head().await?),
-        None => (BTreeMap::new(), None),
-    };
-    let last_run = match &mut ledger {
-        Some(ledger) if run.clock.is_machines() => ledger::last_run(&mut **ledger, last.as_ref()).await?,
-        _ => None,
+    let place = &run.config.ledger;
+    let ledger = if order.dry_run { ledger::look(place).await? } else { Some(ledger::open(place, run.stop).await?) };
+    let ledger = ledger.map(Mutex::new);
+    let report = with(run, selection, order, ledger.as_ref()).await;
+    if let Some(ledger) = ledger {
+        ledger.into_inner().close().await;
+    }
+    report
+}
+
+async fn with(
+    run: &RunContext<'_>,
+    selection: &Selection,
+    order: Order<'_>,
+    ledger: Option<&Mutex<Box<dyn Ledger>>>,
+) -> Result<Report> {
+    let (owned, last, last_run) = match ledger {
+        Some(ledger) => {
+            let mut ledger = ledger.lock().await;
+            let (owned, last) = (ledger.owned().await?, ledger.head().await?);
+            let last_run = match run.clock.is_machines() {
+                true => ledger::last_run(&mut **ledger, last.as_ref()).await?,
+                false => None,
+            };
+            (owned, last, last_run)
+        }
+        None => (BTreeMap::new(), None, None),
     };
     let window = window(order.now, order.window)?;
     let (mut inputs, connected, requests) = tokio::select! {
@@ -80,22 +98,21 @@ pub async fn sync(run: &RunContext<'_>, selection: &Selection, order: Order<'_>)
     let Some(ledger) = ledger.filter(|_| !order.dry_run) else { return Ok(report.ended()) };
 
     let journal = Journal::new(selection.purpose.verb(), report.run.id.clone(), &run.config.digest, run.clock);
-    let ledger = Mutex::new(ledger);
     if report.may_go_on() {
-        let carried = apply(run, &journal, order, (&inputs, &decision), &connected, &ledger, &report).await?;
+        let carried = apply(run, &journal, order, (&inputs, &decision), &connected, ledger, &report).await?;
         record(&mut report, &decision, carried);
         report.requests.targets = requests_of(&connected);
     }
     let mut report = report.ended();
     let end = journal.end(&report, last.as_ref());
-    if let Err(error) = ledger.into_inner().write(order.now, &[], &end).await {
+    if let Err(error) = ledger.lock().await.write(order.now, &[], &end).await {
         report.ledger_error.get_or_insert(format!("{error:#}"));
     }
     Ok(report.ended())
 }
 
 /// What the ledger says is ours, without taking the lock.
-pub async fn owned(ledger: &Path) -> Result<BTreeMap<String, Vec<Owned>>> {
+pub async fn owned(ledger: &LedgerConfig) -> Result<BTreeMap<String, Vec<Owned>>> {
     match ledger::look(ledger).await? {
         Some(mut ledger) => ledger.owned().await,
         None => Ok(BTreeMap::new()),

@@ -1,17 +1,22 @@
-//! The verbs that only look: who is on call, whether all is well, what we own.
+//! The verbs beside the sync: who is on call, whether all is well, what we own, and a copy of that.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use chrono::{DateTime, Utc};
 
 use crate::config::Config;
 use crate::exit::Exit;
+use crate::ledger::{self, LedgerConfig};
 use crate::report::{self, Owning, Roster, ShiftReport, Style};
 use crate::run;
 use crate::selection::Selection;
 use crate::span::Span;
 use crate::survey::RunContext;
+
+/// Time for a copy, of which the audit log of many years is the most.
+const COPY: Duration = Duration::from_secs(3600);
 
 /// `shifts`: who is on call, by every schedule that a rule follows.
 pub async fn shifts(
@@ -65,5 +70,15 @@ pub async fn grants(config: &Config, style: &Style<'_>, json: bool) -> Result<u8
     let all = owned.iter().flat_map(|(target, owned)| owned.iter().map(move |owned| (&**target, owned)));
     let owning = Owning::new(all);
     if json { report::print(&report::json(&owning)) } else { report::tell(&report::grants_text(&owning, style.zone)) }?;
+    Ok(Exit::Fine.code())
+}
+
+/// `ledger copy`: all that a ledger holds, in another place.
+pub async fn copied(from: &str, to: &str) -> Result<u8> {
+    let place =
+        |text: &str, which: &str| LedgerConfig::argument(text).map_err(|sentence| anyhow!("{which} {sentence}"));
+    let deadline = tokio::time::Instant::now() + COPY;
+    let copied = ledger::copy(&place(from, "FROM")?, &place(to, "TO")?, deadline).await?;
+    report::tell(&report::copied_text(&copied))?;
     Ok(Exit::Fine.code())
 }

@@ -1,21 +1,37 @@
-//! The word to stop: from a signal, or because the run's time is up.
+//! The word to stop: from a signal, because the run's time is up, or because the ledger is no longer held.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep_until};
+
+/// Why nothing may be done any more, where another run may be at work by now.
+pub const LOST: &str = "the ledger's lock was lost: its server has not answered in time, or has ended the session";
 
 /// Asked before each call that changes something: the call in flight ends, the next does not begin.
+///
+/// Where the ledger is lost, the call in flight is given up as well.
 #[derive(Clone)]
 pub struct Stop {
     asked: Arc<(AtomicBool, Notify)>,
     deadline: Instant,
+    hold: watch::Sender<Hold>,
+}
+
+/// For how long this run may count the ledger as its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hold {
+    /// Until it lets go: the lock is this machine's own.
+    Firm,
+    /// Until then, unless it is renewed before.
+    Until(Instant),
+    Lost,
 }
 
 impl Stop {
     pub fn at(deadline: Instant) -> Self {
-        Self { asked: Arc::default(), deadline }
+        Self { asked: Arc::default(), deadline, hold: watch::Sender::new(Hold::Firm) }
     }
 
     /// Says the word. Whoever waits in [`Stop::asked`] is woken.
@@ -32,14 +48,114 @@ impl Stop {
         }
     }
 
+    /// The ledger is held until `end`. What was lost stays lost, also by the time that has passed.
+    pub fn hold_until(&self, end: Instant) {
+        self.hold.send_modify(|hold| *hold = if hold.is_over() { Hold::Lost } else { Hold::Until(end) });
+    }
+
+    /// The ledger is not held any more. Whoever waits in [`Stop::lost`] is woken.
+    pub fn lose(&self) {
+        self.hold.send_replace(Hold::Lost);
+    }
+
+    /// Whether the ledger was lost. Compares times by itself: a process that was suspended wakes to the truth.
+    pub fn is_lost(&self) -> bool {
+        self.hold.borrow().is_over()
+    }
+
+    /// Returns when the ledger is lost.
+    pub async fn lost(&self) {
+        let mut holding = self.hold.subscribe();
+        loop {
+            let hold = *holding.borrow_and_update();
+            let ended = async {
+                match hold {
+                    Hold::Firm => std::future::pending().await,
+                    Hold::Until(end) => sleep_until(end).await,
+                    Hold::Lost => {}
+                }
+            };
+            tokio::select! {
+                biased;
+                () = ended => return,
+                _ = holding.changed() => {}
+            }
+        }
+    }
+
     /// Why nothing more may begin; `None` while all is well.
     pub fn reason(&self) -> Option<&'static str> {
-        if self.asked.0.load(Ordering::Relaxed) {
+        if self.is_lost() {
+            Some(LOST)
+        } else if self.asked.0.load(Ordering::Relaxed) {
             Some("the run was told to stop")
         } else if Instant::now() >= self.deadline {
             Some("the run's deadline has passed (`deadline` in the config sets it)")
         } else {
             None
         }
+    }
+}
+
+impl Hold {
+    fn is_over(self) -> bool {
+        match self {
+            Self::Firm => false,
+            Self::Until(end) => Instant::now() >= end,
+            Self::Lost => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn held_for(seconds: u32) -> Stop {
+        let stop = Stop::at(Instant::now() + SECOND * 3600);
+        stop.hold_until(Instant::now() + SECOND * seconds);
+        stop
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_renewed_is_lost_when_its_time_has_passed() {
+        let stop = held_for(10);
+        tokio::time::advance(SECOND * 9).await;
+        assert_eq!(stop.reason(), None);
+        tokio::time::advance(SECOND).await;
+        assert_eq!(stop.reason(), Some(LOST));
+        stop.hold_until(Instant::now() + SECOND * 10);
+        assert_eq!(stop.reason(), Some(LOST), "a renewal that came too late renews nothing");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_is_woken_by_the_time_and_not_before_a_renewed_one() {
+        let stop = held_for(10);
+        let start = Instant::now();
+        let renewing = async {
+            tokio::time::sleep(SECOND * 8).await;
+            stop.hold_until(Instant::now() + SECOND * 10);
+        };
+        tokio::join!(stop.lost(), renewing);
+        assert_eq!(start.elapsed().as_secs(), 18);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_is_woken_by_the_word() {
+        let stop = held_for(10);
+        let start = Instant::now();
+        tokio::join!(stop.lost(), async { stop.lose() });
+        assert_eq!((start.elapsed().as_secs(), stop.reason()), (0, Some(LOST)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lock_of_this_machine_is_not_lost_by_time() {
+        let stop = Stop::at(Instant::now() + SECOND * 3600);
+        assert!(tokio::time::timeout(SECOND * 600, stop.lost()).await.is_err());
+        assert_eq!(stop.reason(), None);
     }
 }

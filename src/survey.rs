@@ -133,7 +133,7 @@ impl RunContext<'_> {
     ) -> Result<(Readings, SourceRequests, Vec<Witness>)> {
         let connecting = asked.iter().map(|(name, asked)| async move {
             let config = self.config.sources.get(name).with_context(|| format!("there is no source '{name}'"))?;
-            let context = Context::new(self.clock, self.deadline);
+            let context = Context::new(self.clock, self.deadline).heeding(self.stop);
             let source = config.connect(context.clone()).await.with_context(|| format!("source '{name}'"))?;
             Ok::<_, anyhow::Error>((name, asked, source, context))
         });
@@ -161,7 +161,7 @@ impl RunContext<'_> {
     async fn connect(&self, names: &BTreeSet<String>) -> Result<Vec<Connected>> {
         let connecting = names.iter().filter_map(|name| Some((name, self.config.targets.get(name)?)));
         let connecting = connecting.map(|(name, config)| async move {
-            let context = Context::new(self.clock, self.deadline);
+            let context = Context::new(self.clock, self.deadline).heeding(self.stop);
             let target = config.connect(context.clone()).await.with_context(|| format!("target '{name}'"))?;
             Ok::<_, anyhow::Error>(Connected { name: name.clone(), target, context })
         });

@@ -5,6 +5,8 @@ mod starter;
 
 use oncall_sync::config::{Config, Faults};
 use oncall_sync::domain::Email;
+use oncall_sync::ledger::LedgerConfig;
+use oncall_sync::secret::SecretRef;
 use oncall_sync::source::SourceConfig;
 use oncall_sync::span::Span;
 use oncall_sync::target::TargetConfig;
@@ -80,7 +82,7 @@ fn a_file_is_read_whole() {
     );
     assert_eq!((config.window, config.deadline), (span("3d"), span("90s")));
     assert_eq!(config.timezone, "Europe/Berlin");
-    assert_eq!(config.ledger, folder.path().join("state/ledger.db"));
+    assert_eq!(config.ledger, LedgerConfig::File(folder.path().join("state/ledger.db")));
     assert!(matches!(config.sources["pagerduty"], SourceConfig::Pagerduty(_)));
     let (rota, board) = (&config.sources["rota"], &config.targets["board"]);
     assert!(matches!((rota, board), (SourceConfig::File(_), TargetConfig::File(_))), "{rota:?} {board:?}");
@@ -137,4 +139,17 @@ fn a_file_that_everybody_may_write_to_is_refused() {
     assert!(faults.to_string().contains("chmod o-w"), "{faults}");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o664)).expect("its mode is set");
     Config::load(&path).expect("a group may write");
+}
+
+#[test]
+fn a_ledger_may_be_a_database() {
+    let ledger = |value: &str| {
+        let (folder, config) = good(&format!("ledger = {value}\n{SOURCE}{TARGET}{RULE}"));
+        (folder.path().to_owned(), config.ledger)
+    };
+    let url = "postgres://keeper@db.example.com/oncall?sslmode=verify-ca";
+    assert_eq!(ledger(&format!("'{url}'")).1, LedgerConfig::Url(url.into()));
+    assert_eq!(ledger("{ env = 'LEDGER_URL' }").1, LedgerConfig::Secret(SecretRef::Env("LEDGER_URL".into())));
+    let (folder, place) = ledger("{ file = 'ledger.url' }");
+    assert_eq!(place, LedgerConfig::Secret(SecretRef::File(folder.join("ledger.url"))));
 }

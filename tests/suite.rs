@@ -5,6 +5,7 @@ mod config;
 mod fakes;
 mod fuzz;
 mod layers;
+mod ledger;
 mod readme;
 mod source;
 mod target;

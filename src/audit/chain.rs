@@ -1,6 +1,6 @@
 //! Records that hang together: whoever changes, removes, adds or moves one breaks every hash after it.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use sha2::{Digest as _, Sha256};
 
 use super::Event;
@@ -44,6 +44,23 @@ impl Chain {
         self.number += 1;
         self.hash = link(&self.hash, self.number, &body);
         Record { number: self.number, body, hash: self.hash.clone() }
+    }
+
+    /// Whether `records` are a whole chain from the first on; the error names the first that is not as it was written.
+    pub fn verify(records: &[Record]) -> Result<()> {
+        let (mut number, mut hash) = (0, "");
+        for record in records {
+            number += 1;
+            ensure!(
+                record.number == number,
+                "record {number} is missing: after {} comes {}",
+                number - 1,
+                record.number
+            );
+            ensure!(record.hash == link(hash, number, &record.body), "record {number} is not as it was written");
+            hash = &record.hash;
+        }
+        Ok(())
     }
 }
 

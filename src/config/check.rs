@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use toml::de::DeValue;
+
 use super::fault::Findings;
 use super::platform::keys_of;
 use super::table::Table;
 use super::{LimitsConfig, default_timezone, environment};
 use crate::domain::Email;
+use crate::ledger::LedgerConfig;
+use crate::secret::SecretRef;
 use crate::span::Span;
 use crate::zone::Zone;
 
@@ -43,25 +47,24 @@ pub(super) fn timezone(root: &Table, found: &mut Findings) -> String {
 }
 
 /// Where the ledger is. Where that is wrong or unknown it is a fault, and any path stands in for the rest of the checks.
-pub(super) fn ledger(root: &Table, folder: &Path, found: &mut Findings) -> PathBuf {
-    if !root.has("ledger") {
+pub(super) fn ledger(root: &Table, folder: &Path, found: &mut Findings) -> LedgerConfig {
+    let unknown = LedgerConfig::File(PathBuf::new());
+    let Some(value) = root.value("ledger") else {
         return environment::default_ledger(environment::variable).unwrap_or_else(|| {
             found.add_whole("`ledger` has to be set, because neither XDG_STATE_HOME nor HOME is");
-            PathBuf::new()
+            unknown
         });
-    }
-    let Some(ledger) = root.get::<String>("ledger", found) else { return PathBuf::new() };
-    let refusal = if ledger.starts_with("postgres://") || ledger.starts_with("postgresql://") {
-        Some("`ledger`: PostgreSQL is not yet supported; give the path of a file")
-    } else if ledger.trim().is_empty() || ledger.contains("://") {
-        Some("`ledger` takes the path of a file")
-    } else {
-        None
     };
-    if let Some(refusal) = refusal {
-        found.add(&root.at("ledger"), refusal);
+    if matches!(value.get_ref(), DeValue::Table(_)) {
+        let Some(mut secret) = root.get::<SecretRef>("ledger", found) else { return unknown };
+        secret.resolve(folder);
+        return LedgerConfig::Secret(secret);
     }
-    folder.join(ledger)
+    let Some(text) = root.get::<String>("ledger", found) else { return unknown };
+    LedgerConfig::parse(&text, folder).unwrap_or_else(|sentence| {
+        found.add(&root.at("ledger"), format!("`ledger` {sentence}"));
+        unknown
+    })
 }
 
 pub(super) fn aliases(root: &Table, found: &mut Findings) -> BTreeMap<Email, Email> {

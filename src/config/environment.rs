@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::fault::{listed, near};
 use super::{Config, DEFAULT_DEADLINE, DEFAULT_WINDOW, LimitsConfig, RuleConfig, default_timezone, digest};
 use crate::domain::OnDrift;
+use crate::ledger::LedgerConfig;
 use crate::span::Span;
 
 /// Where variables come from: the process, or a test's own.
@@ -116,8 +117,9 @@ fn folder(variable: &str, below_home: &str, variables: Variables) -> Option<Path
 }
 
 /// The ledger's usual place; `None` where the environment names no home.
-pub(super) fn default_ledger(variables: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    folder("XDG_STATE_HOME", ".local/state", &variables).map(|folder| folder.join("oncall-sync/ledger.db"))
+pub(super) fn default_ledger(variables: impl Fn(&str) -> Option<OsString>) -> Option<LedgerConfig> {
+    let folder = folder("XDG_STATE_HOME", ".local/state", &variables);
+    folder.map(|folder| LedgerConfig::File(folder.join("oncall-sync/ledger.db")))
 }
 
 fn from_environment(variables: Variables) -> Result<Config> {
@@ -230,8 +232,11 @@ mod tests {
     #[test]
     fn the_ledgers_usual_place_follows_the_environment() {
         let place = |set: &[(&str, &str)]| default_ledger(variables(set));
-        assert_eq!(place(&[("HOME", "/h")]), Some("/h/.local/state/oncall-sync/ledger.db".into()));
-        assert_eq!(place(&[("HOME", "/h"), ("XDG_STATE_HOME", "/s")]), Some("/s/oncall-sync/ledger.db".into()));
+        assert_eq!(place(&[("HOME", "/h")]), Some(LedgerConfig::File("/h/.local/state/oncall-sync/ledger.db".into())));
+        assert_eq!(
+            place(&[("HOME", "/h"), ("XDG_STATE_HOME", "/s")]),
+            Some(LedgerConfig::File("/s/oncall-sync/ledger.db".into()))
+        );
         assert_eq!(place(&[]), None);
     }
 
@@ -245,7 +250,7 @@ mod tests {
         assert!(source.contains("api_key: Env(\"PAGERDUTY_API_KEY\")"), "{source}");
         assert!(target.contains("access_key: Env(\"SDM_API_ACCESS_KEY\")"), "{target}");
         assert!(target.contains("secret_key: Env(\"SDM_API_SECRET_KEY\")"), "{target}");
-        assert_eq!(config.ledger, PathBuf::from("/home/ada/.local/state/oncall-sync/ledger.db"));
+        assert_eq!(config.ledger, LedgerConfig::File("/home/ada/.local/state/oncall-sync/ledger.db".into()));
         assert!(config.rules.is_empty());
         assert_eq!(config.path, None);
     }

@@ -24,6 +24,7 @@ pub use fault::{Fault, Faults, near};
 pub use schema::schema;
 
 use crate::domain::{Email, OnDrift};
+use crate::ledger::LedgerConfig;
 use crate::source::SourceConfig;
 use crate::span::Span;
 use crate::target::TargetConfig;
@@ -52,9 +53,10 @@ pub struct Config {
     /// The zone that times are shown in, by its IANA name.
     #[schemars(default = "default_timezone")]
     pub timezone: String,
-    /// The file that says what is ours, made on first use; a relative path is relative to the config file's folder.
-    #[schemars(with = "Option<PathBuf>")]
-    pub ledger: PathBuf,
+    /// What says what is ours: a file, made on first use (a relative path is relative to the config file's folder), or a
+    /// PostgreSQL database.
+    #[schemars(with = "Option<LedgerConfig>")]
+    pub ledger: LedgerConfig,
     /// Where shifts come from, by a name of your choice.
     #[schemars(rename = "source")]
     pub sources: BTreeMap<String, SourceConfig>,

@@ -4,10 +4,13 @@
 //! it stands for was taken back. A run that ends in between leaves an intent, which the next run settles against what
 //! the target shows. An absent ledger is empty; one that cannot be read is an error, never "empty".
 
+mod config;
+mod copy;
+mod postgres;
+mod row;
 mod sqlite;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use anyhow::Result;
 use async_trait::async_trait;
@@ -16,6 +19,12 @@ use chrono::{DateTime, Utc};
 use crate::audit::{Event, Record};
 use crate::domain::{Grant, GrantId, Owned, Period, Reasons};
 
+use crate::stop::Stop;
+
+pub use config::LedgerConfig;
+use copy::Movable;
+pub use copy::{Copied, copy};
+use postgres::Postgres;
 use sqlite::Sqlite;
 
 /// What the engine needs of a ledger.
@@ -33,6 +42,9 @@ pub trait Ledger: Send {
 
     /// Records of the audit log in order, from the one after number `after` on, at most `most`.
     async fn records(&mut self, after: i64, most: u32) -> Result<Vec<Record>>;
+
+    /// Lets go of the lock. One that is dropped lets go as well, and others may see that a moment later.
+    async fn close(&mut self) {}
 }
 
 /// One entry's next state.
@@ -50,18 +62,31 @@ pub enum Entry {
     Forget { entry: i64 },
 }
 
-/// Opens the ledger for this run alone, and makes it where there is none.
+/// Opens the ledger for this run alone, and makes it where there is none. `stop` learns when it is lost.
 ///
 /// Fails with [`Locked`] while another run holds it, and with [`Unreadable`] where what is there cannot be trusted.
-pub async fn open(place: &Path) -> Result<Box<dyn Ledger>> {
-    Ok(Box::new(Sqlite::open(place)?))
+pub async fn open(place: &LedgerConfig, stop: &Stop) -> Result<Box<dyn Ledger>> {
+    Ok(open_movable(place, stop).await?)
+}
+
+async fn open_movable(place: &LedgerConfig, stop: &Stop) -> Result<Box<dyn Movable>> {
+    Ok(match place {
+        LedgerConfig::File(path) => Box::new(Sqlite::open(path)?),
+        LedgerConfig::Url(_) | LedgerConfig::Secret(_) => Box::new(Postgres::open(&place.url().await?, stop).await?),
+    })
 }
 
 /// Opens the ledger to look, without its lock and without writing anything; `None` where there is none.
 ///
 /// Fails with [`Unreadable`] where what is there cannot be trusted.
-pub async fn look(place: &Path) -> Result<Option<Box<dyn Ledger>>> {
-    Ok(Sqlite::open_readonly(place)?.map(|ledger| Box::new(ledger) as Box<dyn Ledger>))
+pub async fn look(place: &LedgerConfig) -> Result<Option<Box<dyn Ledger>>> {
+    fn boxed(ledger: impl Ledger + 'static) -> Box<dyn Ledger> {
+        Box::new(ledger)
+    }
+    Ok(match place {
+        LedgerConfig::File(path) => Sqlite::open_readonly(path)?.map(boxed),
+        LedgerConfig::Url(_) | LedgerConfig::Secret(_) => Postgres::look(&place.url().await?).await?.map(boxed),
+    })
 }
 
 /// Records looked at in one go, from the newest back. A run that is refused leaves about three.
@@ -123,7 +148,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_run_that_was_refused_is_no_witness_of_the_clock() {
-        let folder = tempfile::tempdir().unwrap();
+        let (folder, stop) = (tempfile::tempdir().unwrap(), Stop::at(tokio::time::Instant::now()));
         let refused = |minute| [fault(minute), refusal(minute), end(minute, 4)];
         let long: Vec<Event> = (100..400).flat_map(refused).collect();
         let cases = [
@@ -135,7 +160,7 @@ mod tests {
             (long, Some(3)),
             (vec![end(2, 0)], Some(2)),
         ];
-        let mut ledger = open(&folder.path().join("ledger.db")).await.unwrap();
+        let mut ledger = open(&LedgerConfig::File(folder.path().join("ledger.db")), &stop).await.unwrap();
         for (events, expected) in cases {
             ledger.write(DateTime::UNIX_EPOCH, &[], &events).await.unwrap();
             let head = ledger.head().await.unwrap();
@@ -146,8 +171,8 @@ mod tests {
 
     #[tokio::test]
     async fn where_every_run_was_refused_there_was_none() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut ledger = open(&folder.path().join("ledger.db")).await.unwrap();
+        let (folder, stop) = (tempfile::tempdir().unwrap(), Stop::at(tokio::time::Instant::now()));
+        let mut ledger = open(&LedgerConfig::File(folder.path().join("ledger.db")), &stop).await.unwrap();
         ledger.write(DateTime::UNIX_EPOCH, &[], &[refusal(1), end(1, 4)]).await.unwrap();
         let head = ledger.head().await.unwrap();
         assert_eq!(last_run(&mut *ledger, head.as_ref()).await.unwrap(), None);

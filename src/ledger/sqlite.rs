@@ -15,14 +15,16 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
-use chrono::{DateTime, SecondsFormat, Utc};
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Transaction, TransactionBehavior, params};
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
+use super::copy::{Contents, Movable};
+use super::row::{Row, by_target, text};
 use super::{Entry, Ledger, Locked, Unreadable};
 use crate::audit::{Chain, Event, Record};
 use place::{beside, exists, lock, real};
 
-use crate::domain::{Access, AccountId, Email, Entitlement, Grant, GrantId, Owned, Period, Reasons};
+use crate::domain::Owned;
 
 /// SQLite 3.51.3, the first without the WAL-reset bug that corrupts a database. The ledger uses no WAL, but somebody's
 /// shell may switch it on, and a build against the system's library would bring the bug back unseen.
@@ -36,6 +38,8 @@ const MIGRATIONS: &[&str] = &[include_str!("schema/0001.sql"), include_str!("sch
 
 /// The schema that brought the audit log.
 const AUDITED: usize = 2;
+
+const APPEND: &str = "INSERT INTO audit (number, body, hash) VALUES (?1, ?2, ?3)";
 
 /// How long to wait for a reader to let go. Every statement here takes milliseconds, so five seconds means somebody sits
 /// in a shell with an open transaction.
@@ -111,22 +115,8 @@ impl Sqlite {
 #[async_trait]
 impl Ledger for Sqlite {
     async fn owned(&mut self) -> Result<BTreeMap<String, Vec<Owned>>> {
-        let mut owned: BTreeMap<String, Vec<Owned>> = BTreeMap::new();
-        let mut read = || {
-            let mut statement = self.connection.prepare_cached(
-                r#"SELECT entry, target, grant_id, account, email, entitlement, entitlement_name, "from", until, reasons
-                   FROM grants ORDER BY entry"#,
-            )?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                let entry: i64 = row.get("entry")?;
-                let one = parse(entry, row).with_context(|| format!("entry {entry} makes no sense"))?;
-                owned.entry(row.get("target")?).or_default().push(one);
-            }
-            anyhow::Ok(())
-        };
-        read().map_err(|error| damaged(&self.path, error))?;
-        Ok(owned)
+        let read = || by_target(rows(&self.connection)?);
+        read().map_err(|error| damaged(&self.path, error))
     }
 
     async fn write(&mut self, at: DateTime<Utc>, entries: &[Entry], events: &[Event]) -> Result<Vec<i64>> {
@@ -135,8 +125,7 @@ impl Ledger for Sqlite {
         }
         self.transaction(|transaction| {
             let mut chain = Chain::after(head(transaction)?.as_ref());
-            let mut insert =
-                transaction.prepare_cached("INSERT INTO audit (number, body, hash) VALUES (?1, ?2, ?3)")?;
+            let mut insert = transaction.prepare_cached(APPEND)?;
             for event in events {
                 let Record { number, body, hash } = chain.add(event);
                 insert.execute(params![number, body, hash])?;
@@ -166,21 +155,55 @@ impl Ledger for Sqlite {
     }
 }
 
+#[async_trait]
+impl Movable for Sqlite {
+    async fn contents(&mut self) -> Result<Contents> {
+        let read = || {
+            let last_entry = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'grants'";
+            let last_entry = self.connection.query_row(last_entry, [], |row| row.get(0))?;
+            let mut statement =
+                self.connection.prepare_cached("SELECT number, body, hash FROM audit ORDER BY number")?;
+            let records = statement.query_map([], record)?.collect::<rusqlite::Result<_>>()?;
+            rusqlite::Result::Ok(Contents { rows: rows(&self.connection)?, last_entry, records })
+        };
+        read().map_err(|error: rusqlite::Error| damaged(&self.path, error))
+    }
+
+    async fn fill(&mut self, contents: &Contents) -> Result<()> {
+        self.transaction(|transaction| {
+            for row in &contents.rows {
+                insert(transaction, row)?;
+            }
+            let mut append = transaction.prepare_cached(APPEND)?;
+            for Record { number, body, hash } in &contents.records {
+                append.execute(params![number, body, hash])?;
+            }
+            // SQLite makes this row at the first insert, and counts on from what it says.
+            transaction.execute("DELETE FROM sqlite_sequence WHERE name = 'grants'", [])?;
+            let count = "INSERT INTO sqlite_sequence (name, seq) VALUES ('grants', ?1)";
+            transaction.execute(count, [contents.last_entry])?;
+            Ok(())
+        })
+    }
+}
+
 fn head(connection: &Connection) -> rusqlite::Result<Option<Record>> {
     let query = "SELECT number, body, hash FROM audit ORDER BY number DESC LIMIT 1";
     connection.prepare_cached(query)?.query_row([], record).optional()
 }
 
-fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+fn record(row: &rusqlite::Row<'_>) -> rusqlite::Result<Record> {
     Ok(Record { number: row.get("number")?, body: row.get("body")?, hash: row.get("hash")? })
 }
 
 /// The number of the entry, for one that is new.
 fn write(transaction: &Transaction<'_>, entry: &Entry, at: DateTime<Utc>) -> Result<Option<i64>> {
     let (number, changed) = match entry {
-        Entry::Intend { target, grant, reasons } => return insert(transaction, target, grant, reasons, None, at),
+        Entry::Intend { target, grant, reasons } => {
+            return insert(transaction, &Row::new(target, grant, reasons, None, at)?);
+        }
         Entry::Adopt { target, grant, reasons, id } => {
-            return insert(transaction, target, grant, reasons, Some(id), at);
+            return insert(transaction, &Row::new(target, grant, reasons, Some(id), at)?);
         }
         Entry::Confirm { entry, id } => {
             let mut update =
@@ -201,56 +224,52 @@ fn write(transaction: &Transaction<'_>, entry: &Entry, at: DateTime<Utc>) -> Res
     Ok(None)
 }
 
-fn insert(
-    transaction: &Transaction<'_>,
-    target: &str,
-    Grant { access, email, period }: &Grant,
-    reasons: &Reasons,
-    id: Option<&GrantId>,
-    at: DateTime<Utc>,
-) -> Result<Option<i64>> {
+fn insert(transaction: &Transaction<'_>, row: &Row) -> Result<Option<i64>> {
     let mut insert = transaction.prepare_cached(
-        r#"INSERT INTO grants (target, account, email, entitlement, entitlement_name, "from", until, reasons,
-                               intended_at, grant_id, confirmed_at)
-           VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"#,
+        r#"INSERT INTO grants (entry, target, grant_id, account, email, entitlement, entitlement_name, "from", until,
+                               reasons, intended_at, confirmed_at)
+           VALUES (nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"#,
     )?;
     Ok(Some(insert.insert(params![
-        target,
-        access.account.0,
-        email.to_string(),
-        access.entitlement.id,
-        access.entitlement.name,
-        text(period.start()),
-        text(period.end()),
-        serde_json::to_string(reasons)?,
-        text(at),
-        id.map(|id| &id.0),
-        id.map(|_| text(at)),
+        row.entry,
+        row.target,
+        row.grant_id,
+        row.account,
+        row.email,
+        row.entitlement,
+        row.entitlement_name,
+        row.from,
+        row.until,
+        row.reasons,
+        row.intended_at,
+        row.confirmed_at,
     ])?))
 }
 
-fn parse(entry: i64, row: &Row<'_>) -> Result<Owned> {
-    let text = |column: &str| row.get::<_, String>(column);
-    let instant = |column: &str| {
-        let value = text(column)?;
-        value.parse::<DateTime<Utc>>().with_context(|| format!("`{column}` is {value:?}, not a time"))
+/// Every entry as it is kept, in order.
+fn rows(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
+    let mut statement = connection.prepare_cached(
+        r#"SELECT entry, target, grant_id, account, email, entitlement, entitlement_name, "from", until, reasons,
+                  intended_at, confirmed_at
+           FROM grants ORDER BY entry"#,
+    )?;
+    let row = |row: &rusqlite::Row<'_>| {
+        Ok(Row {
+            entry: row.get(0)?,
+            target: row.get(1)?,
+            grant_id: row.get(2)?,
+            account: row.get(3)?,
+            email: row.get(4)?,
+            entitlement: row.get(5)?,
+            entitlement_name: row.get(6)?,
+            from: row.get(7)?,
+            until: row.get(8)?,
+            reasons: row.get(9)?,
+            intended_at: row.get(10)?,
+            confirmed_at: row.get(11)?,
+        })
     };
-    let period = Period::new(instant("from")?, instant("until")?).context("it ends before it begins")?;
-    let access = Access {
-        account: AccountId(text("account")?),
-        entitlement: Entitlement { id: text("entitlement")?.into(), name: text("entitlement_name")?.into() },
-    };
-    Ok(Owned {
-        entry,
-        id: row.get::<_, Option<String>>("grant_id")?.map(GrantId),
-        grant: Grant { access, email: Email::new(&text("email")?), period },
-        reasons: serde_json::from_str(&text("reasons")?).context("`reasons` is not what a ledger holds")?,
-    })
-}
-
-/// RFC 3339 in UTC, no digit lost.
-fn text(instant: DateTime<Utc>) -> String {
-    instant.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    statement.query_map([], row)?.collect()
 }
 
 fn unreadable(path: &Path, why: impl std::fmt::Display) -> anyhow::Error {

@@ -22,6 +22,8 @@ use crate::domain::Witness;
 
 pub use retry::{Failure, Wait, retry};
 
+use crate::stop::{LOST, Stop};
+
 /// Calls to one host at a time. Enough to hide a latency of 50 ms behind a thousand calls, and well under the hundred
 /// streams that HTTP/2 servers commonly allow on one connection.
 pub const CONCURRENCY: usize = 32;
@@ -43,6 +45,7 @@ pub struct Context {
     places: Arc<Semaphore>,
     not_before: Arc<Mutex<Option<Instant>>>,
     witness: Arc<sync::Mutex<Option<Witness>>>,
+    stop: Option<Stop>,
 }
 
 /// The run's clock: read once, in `main`, and moved on by the machine's monotonic clock.
@@ -83,7 +86,14 @@ impl Context {
             places: Arc::new(Semaphore::new(CONCURRENCY)),
             not_before: Arc::default(),
             witness: Arc::default(),
+            stop: None,
         }
+    }
+
+    /// Sends nothing more once `stop` says that the ledger is lost.
+    #[must_use]
+    pub fn heeding(self, stop: &Stop) -> Self {
+        Self { stop: Some(stop.clone()), ..self }
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -127,6 +137,9 @@ impl Context {
         if let Some(until) = pause.filter(|until| *until > Instant::now()) {
             tokio::time::sleep_until(until.min(self.deadline)).await;
         }
+        // Whatever has arrived meanwhile is seen to first: of an ended session of the ledger we learn before we send.
+        tokio::task::yield_now().await;
+        anyhow::ensure!(!self.stop.as_ref().is_some_and(Stop::is_lost), "not sent, because {LOST}");
         anyhow::ensure!(
             Instant::now() < self.deadline,
             "not sent, because the run's deadline has passed (`deadline` in the config sets it)"
@@ -153,7 +166,7 @@ impl Context {
 }
 
 /// Whether `host`, as URLs spell it, is this machine for certain: only there may a key travel in the clear.
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     host == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }

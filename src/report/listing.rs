@@ -10,6 +10,7 @@ use super::text::lines;
 use super::{Span, VERSION};
 use crate::domain::{Owned, Shift};
 use crate::harmless::{line, message, shown};
+use crate::ledger::Copied;
 use crate::zone::Zone;
 
 /// Who is on call, and what could not be read.
@@ -110,6 +111,11 @@ pub fn shifts_text(roster: &Roster, zone: &Zone) -> String {
         out.push_str(&format!("! {}\n", message(error)));
     }
     out
+}
+
+/// What `ledger copy` did.
+pub fn copied_text(copied: &Copied) -> String {
+    format!("Copied {} grants and {} audit records, which are one whole chain.\n", copied.entries, copied.records)
 }
 
 pub fn grants_text(owning: &Owning, zone: &Zone) -> String {

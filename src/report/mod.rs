@@ -24,7 +24,7 @@ use crate::exit::Exit;
 pub use change::{Action, ChangeReport, ReasonReport, State};
 pub use checked::{Checked, CheckedTarget};
 pub use json::{json, schema};
-pub use listing::{OwnedReport, Owning, Roster, ShiftReport, grants_text, shifts_text};
+pub use listing::{OwnedReport, Owning, Roster, ShiftReport, copied_text, grants_text, shifts_text};
 pub use note::NoteReport;
 pub use reviewed::Reviewed;
 pub use text::{Style, text};

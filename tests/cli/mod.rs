@@ -16,6 +16,7 @@ mod kill;
 mod ledger;
 mod network;
 mod outages;
+mod postgres;
 mod progress;
 mod reviewed;
 mod signals;

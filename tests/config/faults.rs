@@ -9,6 +9,12 @@ use super::{LEDGER, RULE, SOURCE, TARGET, load};
 /// Stands for a secret that somebody wrote where none belongs.
 const SECRET: &str = "hunter2secret";
 
+const WHERE: &str = "1: `ledger` takes the path of a file, the URL of a PostgreSQL database (postgres://USER@HOST/DATABASE), or a \
+    secret that holds such a URL";
+
+const WITHOUT_PASSWORD: &str = "1: `ledger` is a URL with a password, which is not written here; keep the whole URL where secrets \
+    are: { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", \"ARGUMENT\"] }";
+
 /// Two keys of a rule without a fault, a line each.
 const ASKS: &str = "schedules = ['P1']\n";
 const GIVES: &str = "grant.board = ['door']\n";
@@ -43,7 +49,7 @@ fn all_faults_are_reported_together() {
         r#"windw = "7d"
 deadline = "soon"
 timezone = "Europe/Berlinn"
-ledger = "postgres://ledger.example.com/oncall"
+ledger = "postgres://ledger.example.com/oncall?sslmode=prefer"
 
 [source.pagerduty]
 api_kye = { env = "PAGERDUTY_API_KEY" }
@@ -82,7 +88,7 @@ max_revoke_percent = 101
     1: unknown key `windw` in the file; did you mean 'window'?
     2: `deadline` in the file: 'soon' is no length of time: write whole numbers with a unit each, for instance 15m, 1h 30m or 7d
     3: `timezone`: there is no time zone 'Europe/Berlinn'; did you mean 'Europe/Berlin'?
-    4: `ledger`: PostgreSQL is not yet supported; give the path of a file
+    4: `ledger` cannot be used: its `sslmode` would allow a connection in the clear to another machine; leave it out for verify-full, or choose verify-ca or require
     6: [source.pagerduty] has no `api_key`
     7: unknown key `api_kye` in [source.pagerduty]; did you mean 'api_key'?
     8: `base_url` in [source.pagerduty]: invalid type: integer `5`, expected a string
@@ -153,11 +159,14 @@ fn keys_at_the_top_are_checked() {
             "1: `window` in the file: '7' is no length of time: 7 has no unit; write 7m for minutes, or use w, d, h, s or ms",
         ),
         ("ledger = 'l'\ndeadline = '25h'", "2: `deadline` has to be more than zero and at most 1d, not 1d 1h"),
-        ("ledger = ''", "1: `ledger` takes the path of a file"),
-        ("ledger = 'sqlite://x.db'", "1: `ledger` takes the path of a file"),
+        ("ledger = ''", WHERE),
+        ("ledger = 'sqlite://x.db'", WHERE),
+        ("ledger = 'postgresql://user:hunter2secret@db/x'", WITHOUT_PASSWORD),
+        ("ledger = 'postgres://user@db/x?password=hunter2secret'", WITHOUT_PASSWORD),
         (
-            "ledger = 'postgresql://user:hunter2secret@db/x'",
-            "1: `ledger`: PostgreSQL is not yet supported; give the path of a file",
+            "ledger = { value = 'postgres://user:hunter2secret@db/x' }",
+            "1: `ledger` in the file: say where the secret is kept: { env = \"NAME\" }, { file = \"PATH\" } or { command = \
+             [\"PROGRAM\", \"ARGUMENT\"] }",
         ),
         (
             "ledger = 'l'\ntimezone = 'Europe/Londn'",

@@ -1,8 +1,7 @@
 //! The starter config, and the schema of the file.
 
-use std::path::PathBuf;
-
 use oncall_sync::config::{STARTER, schema};
+use oncall_sync::ledger::LedgerConfig;
 use serde_json::Value;
 
 use super::good;
@@ -21,7 +20,7 @@ fn the_starter_loads_as_it_is_and_in_full() {
     let (_folder, config) = good(STARTER);
     assert_eq!(config.rules.len(), 1);
     let (_folder, full) = good(&starter_in_full());
-    assert_eq!(full.ledger, PathBuf::from("/var/lib/oncall-sync/ledger.db"));
+    assert_eq!(full.ledger, LedgerConfig::File("/var/lib/oncall-sync/ledger.db".into()));
     assert_eq!(full.rules[0].levels, Some([1].into()));
     assert_eq!(full.aliases.len(), 1);
 }

@@ -6,9 +6,11 @@ use std::path::Path;
 
 use anyhow::Result;
 use oncall_sync::domain::{Email, Owned, Period};
-use oncall_sync::ledger::{self, Unreadable};
+use oncall_sync::ledger::{self, LedgerConfig, Unreadable};
+use oncall_sync::stop::Stop;
 use rusqlite::{Connection, params_from_iter};
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 use super::change::Format;
 use super::{Fuzz, folder, is_sentence};
@@ -48,7 +50,7 @@ const PAGES: [&str; 8] =
 /// What is ours by the ledger at `path`. The only line here that knows how a ledger is read.
 fn owned(path: &Path) -> Result<BTreeMap<String, Vec<Owned>>> {
     block_on(async {
-        match ledger::look(path).await? {
+        match ledger::look(&LedgerConfig::File(path.to_owned())).await? {
             Some(mut ledger) => ledger.owned().await,
             None => Ok(BTreeMap::new()),
         }
@@ -61,7 +63,8 @@ fn block_on<T>(work: impl Future<Output = T>) -> T {
 
 /// A new ledger without a row.
 fn empty(path: &Path) {
-    drop(block_on(ledger::open(path)).expect("a new ledger"));
+    let opened = async { ledger::open(&LedgerConfig::File(path.to_owned()), &Stop::at(Instant::now())).await };
+    drop(block_on(opened).expect("a new ledger"));
 }
 
 /// Rows are a list of objects, whose members are the columns.

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use tempfile::TempDir;
 
 use super::*;
-use crate::domain::{Reason, Schedule};
+use crate::domain::{Access, AccountId, Email, Entitlement, Grant, Period, Reason, Reasons, Schedule};
 
 fn at(second: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000 + second, 123_456_789).expect("in range")
@@ -74,66 +74,6 @@ fn refusal(path: &Path) -> String {
     error.downcast_ref::<Unreadable>().expect("told apart as unreadable");
     let error = Sqlite::open(path).err().expect("refused for writing");
     error.downcast_ref::<Unreadable>().expect("told apart as unreadable").to_string()
-}
-
-#[tokio::test]
-async fn answers_what_was_written() {
-    let (_folder, path) = folder();
-    let mut ledger = Sqlite::open(&path).unwrap();
-    let both = [grant("alice", "prod"), grant("bob", "prod")];
-    let strongdm = intend(&mut ledger, "strongdm", &both).await.unwrap();
-    let github = intend(&mut ledger, "github", &[grant("alice", "team")]).await.unwrap();
-    let period = Period::new(at(10), DateTime::<Utc>::MAX_UTC).unwrap();
-    let steps = [
-        Entry::Confirm { entry: strongdm[0], id: "g-1".into() },
-        Entry::Retime { entry: strongdm[0], period, reasons: Reasons::default() },
-        Entry::Forget { entry: strongdm[1] },
-    ];
-    ledger.write(at(1), &steps, &[]).await.unwrap();
-    drop(ledger);
-
-    let alice = Grant { period, ..grant("alice", "prod").0 };
-    let (team, reasons) = grant("alice", "team");
-    let expected = BTreeMap::from([
-        ("github".to_owned(), vec![Owned { entry: github[0], id: None, grant: team, reasons }]),
-        (
-            "strongdm".to_owned(),
-            vec![Owned { entry: strongdm[0], id: Some("g-1".into()), grant: alice, reasons: Reasons::default() }],
-        ),
-    ]);
-    let owned = Sqlite::open(&path).unwrap().owned().await.unwrap();
-    assert_eq!(owned, expected);
-    assert_eq!(
-        owned["github"][0].grant.access.entitlement.name.as_ref(),
-        "team",
-        "names do not count as equal by themselves"
-    );
-}
-
-#[tokio::test]
-async fn never_uses_a_number_twice() {
-    let (_folder, path) = folder();
-    let mut ledger = Sqlite::open(&path).unwrap();
-    let first = intend(&mut ledger, "strongdm", &[grant("alice", "prod")]).await.unwrap()[0];
-    ledger.write(at(1), &[Entry::Forget { entry: first }], &[]).await.unwrap();
-    assert_ne!(intend(&mut ledger, "strongdm", &[grant("alice", "prod")]).await.unwrap(), [first]);
-}
-
-#[tokio::test]
-async fn an_unknown_entry_undoes_the_whole_call() {
-    let (_folder, path) = written().await;
-    let mut ledger = Sqlite::open(&path).unwrap();
-    let before = ledger.owned().await.unwrap();
-    let entry = before["strongdm"][0].entry;
-    for unknown in [
-        Entry::Forget { entry: 99 },
-        Entry::Confirm { entry: 99, id: "g".into() },
-        Entry::Retime { entry: 99, period: grant("a", "b").0.period, reasons: Reasons::default() },
-    ] {
-        let error = ledger.write(at(1), &[Entry::Confirm { entry, id: "g-1".into() }, unknown], &[]).await.unwrap_err();
-        assert!(format!("{error:#}").contains("no entry 99"), "{error:#}");
-        assert_eq!(ledger.owned().await.unwrap(), before);
-    }
 }
 
 #[tokio::test]
@@ -317,18 +257,4 @@ async fn a_full_disk_loses_nothing() {
     let error = format!("{:#}", intend(&mut ledger, "strongdm", &many).await.unwrap_err());
     assert!(error.contains("ledger.db") && error.contains("is full"), "{error}");
     assert_eq!(ledger.owned().await.unwrap(), before);
-}
-
-#[tokio::test]
-async fn ten_thousand_grants_are_one_transaction() {
-    let (_folder, path) = folder();
-    let mut ledger = Sqlite::open(&path).unwrap();
-    let many: Vec<_> = (0..10_000).map(|number| grant(&format!("account {number}"), "prod")).collect();
-    let entries = intend(&mut ledger, "strongdm", &many).await.unwrap();
-    let confirmed: Vec<_> =
-        entries.iter().map(|&entry| Entry::Confirm { entry, id: GrantId(format!("g-{entry}")) }).collect();
-    ledger.write(at(0), &confirmed, &[]).await.unwrap();
-    let owned = &ledger.owned().await.unwrap()["strongdm"];
-    assert!(owned.iter().map(|owned| owned.entry).eq(entries));
-    assert!(owned.iter().zip(&many).all(|(owned, (grant, _))| owned.grant == *grant && owned.id.is_some()));
 }
