@@ -24,8 +24,8 @@ use oncall_sync::apply::Applier;
 use oncall_sync::audit::{Event, Journal, Record};
 use oncall_sync::decision::{Inputs, Seen};
 use oncall_sync::domain::{
-    Account, AccountId, Asked, Coverage, Current, Email, Entitlement, Grant, GrantId, Limits, OnCall, Owned, Period,
-    Person, Reading, Rule, Schedule, Shift, Tenure,
+    Account, AccountId, Asked, Coverage, Current, Email, Entitlement, Grant, GrantId, Limits, OnCall, OnDrift, Owned,
+    Period, Person, Purpose, Reading, Rule, Schedule, Shift, Tenure,
 };
 use oncall_sync::ledger::{self, Entry, Ledger};
 use oncall_sync::net::Clock;
@@ -132,6 +132,8 @@ fn inputs(now: DateTime<Utc>) -> Inputs {
     };
     let tenures = BTreeMap::from([("rs-1".into(), Tenure::Scheduled)]);
     Inputs {
+        purpose: Purpose::Sync,
+        on_drift: OnDrift::Restore,
         now,
         window: Period::new(now, now + TimeDelta::days(7)).expect("not empty"),
         rules: vec![rule],
@@ -140,7 +142,8 @@ fn inputs(now: DateTime<Utc>) -> Inputs {
         limits: Limits { max_changes: GRANTS, max_revoke_percent: 30 },
         readings: BTreeMap::from([(("pagerduty".to_owned(), asked), Ok(reading))]),
         targets: BTreeMap::from([(TARGET.to_owned(), Seen { owned: Vec::new(), current: Ok(current), tenures })]),
-        lost: BTreeMap::new(),
+        lost: BTreeSet::new(),
+        witnesses: Witnesses::default(),
     }
 }
 
@@ -160,7 +163,7 @@ async fn apply(inputs: &Inputs, open: impl AsyncFnOnce() -> Result<Box<dyn Ledge
     let (target, progress) = (Slow::default(), Progress::new(true));
     let applier = Applier {
         name: TARGET,
-        target: &target,
+        target: Some(&target),
         ledger: &ledger,
         journal: &journal,
         stop: &stop,

@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{Criterion, SamplingMode};
 use oncall_sync::domain::{
-    Account, AccountId, Change, Coverage, Current, Email, Entitlement, GrantId, Held, Known, OnCall, Owned, Period,
-    Person, Plan, Reading, Readings, Rule, Schedule, Shift, Tenure, plan,
+    Account, AccountId, Change, Coverage, Current, Email, Entitlement, GrantId, Held, Known, OnCall, OnDrift, Owned,
+    Period, Person, Plan, Reading, Readings, Rule, Schedule, Shift, Tenure, plan,
 };
 
 const TARGET: &str = "target";
@@ -118,7 +118,7 @@ impl Company {
         let known = Known { now: *now, window: *window, rules, readings, aliases, other_rules_stand: false };
         black_box(known.emails(TARGET));
         let desired = known.desired(TARGET, current, owned);
-        plan(*now, &|_| Tenure::Scheduled, &desired, current, owned)
+        plan(*now, &|_| Tenure::Scheduled, OnDrift::Restore, &desired, current, owned)
     }
 }
 

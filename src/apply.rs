@@ -38,7 +38,8 @@ pub enum Outcome {
 /// Everything that applying needs beside the plan.
 pub struct Applier<'a> {
     pub name: &'a str,
-    pub target: &'a dyn Target,
+    /// `None` where this run does not speak to it: only the ledger is written then.
+    pub target: Option<&'a dyn Target>,
     pub ledger: &'a Mutex<Box<dyn Ledger>>,
     pub journal: &'a Journal,
     pub stop: &'a Stop,
@@ -62,7 +63,7 @@ struct Finished<'a> {
     learnt: Vec<Entry>,
 }
 
-impl Applier<'_> {
+impl<'a> Applier<'a> {
     /// Carries out `plan` on a target that owns `owned`; one outcome for each change, in the plan's order.
     ///
     /// The error beside them says that the ledger cannot be written: nothing more is begun then.
@@ -74,7 +75,7 @@ impl Applier<'_> {
     }
 
     async fn phases(&self, plan: &Plan, owned: &[Owned], outcomes: &mut [Outcome]) -> Result<()> {
-        let bookkeeping: Vec<Entry> = plan.changes.iter().filter_map(bookkeeping).collect();
+        let bookkeeping: Vec<Entry> = plan.changes.iter().filter_map(|change| bookkeeping(self.name, change)).collect();
         if !bookkeeping.is_empty() {
             let changes = plan.changes.iter().filter(|change| change.is_bookkeeping());
             let events: Vec<Event> = changes.map(|change| self.event(change, &Outcome::Done(None))).collect();
@@ -204,18 +205,19 @@ impl Applier<'_> {
     }
 
     async fn call(&self, call: &Call<'_>, owned: &[Owned]) -> (Outcome, Vec<Entry>) {
+        let target = self.target();
         match (call.change, call.entry) {
-            (Change::Expire { owned } | Change::Revoke { owned }, _) => match self.target.revoke(owned).await {
+            (Change::Expire { owned } | Change::Revoke { owned }, _) => match target.revoke(owned).await {
                 Ok(()) => (Outcome::Done(None), vec![Entry::Forget { entry: owned.entry }]),
                 Err(error) => (Outcome::Failed(format!("{error:#}")), Vec::new()),
             },
-            (Change::Create { grant, .. }, Some(entry)) => match self.target.grant(grant).await {
+            (Change::Create { grant, .. }, Some(entry)) => match target.grant(grant).await {
                 Ok(id) => (Outcome::Done(Some(id.clone())), vec![Entry::Confirm { entry, id }]),
                 Err(error) if error.is::<Occupied>() => self.make_room(grant, entry, owned, &error).await,
                 Err(error) => (Outcome::Failed(format!("{error:#}")), Vec::new()),
             },
             (Change::Amend { owned, to, .. }, Some(entry)) => {
-                let answer = self.target.amend(owned, to).await;
+                let answer = target.amend(owned, to).await;
                 amended(answer, owned, entry)
             }
             (change, _) => unreachable!("{change:?} is no call, or has no intent"),
@@ -238,9 +240,13 @@ impl Applier<'_> {
             owned.grant.access == grant.access && owned.id.is_some() && owned.grant.period.start() > self.now
         };
         match owned.iter().find(ahead) {
-            Some(later) => amended(self.target.amend(later, grant).await, later, entry),
+            Some(later) => amended(self.target().amend(later, grant).await, later, entry),
             None => (Outcome::Failed(format!("{why:#}")), vec![Entry::Forget { entry }]),
         }
+    }
+
+    fn target(&self) -> &'a dyn Target {
+        self.target.expect("there are calls only for targets that were read")
     }
 
     async fn write(&self, entries: &[Entry], events: &[Event]) -> Result<Vec<i64>> {
@@ -288,9 +294,15 @@ fn gives(change: &Change) -> Option<(&Grant, &Reasons)> {
     }
 }
 
-fn bookkeeping(change: &Change) -> Option<Entry> {
+fn bookkeeping(target: &str, change: &Change) -> Option<Entry> {
     match change {
-        Change::Forget { owned } => Some(Entry::Forget { entry: owned.entry }),
+        Change::Adopt { grant, id, reasons } => Some(Entry::Adopt {
+            target: target.to_owned(),
+            grant: grant.clone(),
+            reasons: reasons.clone(),
+            id: id.clone(),
+        }),
+        Change::Forget { owned } | Change::Release { owned } => Some(Entry::Forget { entry: owned.entry }),
         Change::Confirm { owned, id } => Some(Entry::Confirm { entry: owned.entry, id: id.clone() }),
         Change::Retime { owned, period, reasons } => {
             Some(Entry::Retime { entry: owned.entry, period: *period, reasons: reasons.clone() })

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::domain::{Choice, Email, GrantId};
 use crate::span::Span;
 
 /// Give access to whoever is on call, for as long as they are
@@ -40,7 +41,7 @@ pub struct Common {
     /// Print every request and every note; twice for what the libraries say as well
     #[arg(long, short, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
-    /// Take this for the present instant (RFC 3339); for drills and tests
+    /// Take this for the present instant (RFC 3339); for drills and tests. The clock is then held against nobody's
     #[arg(long, value_name = "INSTANT", hide = true, global = true)]
     pub now: Option<DateTime<Utc>>,
 }
@@ -107,6 +108,59 @@ pub enum Verb {
     },
     /// Print a completion script for a shell
     Completions { shell: Shell },
+    /// Take over grants of somebody else's that whoever is on call is to have
+    ///
+    /// Without --id and --all it only shows them. What is adopted is ours: syncs move it, take it back and end it.
+    Adopt(Choosing),
+    /// Give up what is ours, and leave it on the target
+    ///
+    /// It is a stranger's from then on: syncs leave it alone. No target is asked anything.
+    Release(Choosing),
+    /// Take back what is ours, now
+    ///
+    /// No schedule is read. The next sync gives it again to whoever is on call still.
+    Revoke {
+        #[command(flatten)]
+        choosing: Choosing,
+        /// Lift the limits for this run
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+/// What of the grants is meant; of several kinds of choice, what is all of them at once.
+#[derive(Debug, Args)]
+pub struct Choosing {
+    /// All of them, as far as the others do not narrow it
+    #[arg(long)]
+    pub all: bool,
+    /// This grant, by the target's own id; may be repeated
+    #[arg(long, value_name = "GRANT_ID", conflicts_with = "all")]
+    pub id: Vec<String>,
+    /// What is on this target; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub target: Vec<String>,
+    /// What is held by the account of this e-mail, in any case; may be repeated
+    #[arg(long, value_name = "ADDRESS", value_parser = email)]
+    pub email: Vec<Email>,
+    /// This entitlement, by its name or the target's own id; may be repeated
+    #[arg(long, value_name = "NAME|ID")]
+    pub entitlement: Vec<String>,
+    /// Show the plan and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+impl From<&Choosing> for Choice {
+    fn from(Choosing { all, id, target, email, entitlement, dry_run: _ }: &Choosing) -> Self {
+        Self {
+            all: *all,
+            ids: id.iter().map(|id| GrantId(id.clone())).collect(),
+            targets: target.iter().cloned().collect(),
+            emails: email.iter().cloned().collect(),
+            entitlements: entitlement.iter().cloned().collect(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -121,6 +175,10 @@ pub enum Document {
     Check,
     /// What `grants --output json` prints
     Grants,
+}
+
+fn email(text: &str) -> Result<Email, String> {
+    Email::parse(text.trim()).ok_or_else(|| "write an e-mail address, for instance alice@example.com".into())
 }
 
 fn grant(text: &str) -> Result<(String, String), String> {

@@ -1,16 +1,22 @@
 //! The plans and refusals of a run, from what was read and nothing else.
 
-use std::collections::BTreeMap;
+mod adopt;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Current, Email, Known, Limits, Owned, Period, Plan, Readings, Refusal, Rule, Tenure, plan};
+use crate::domain::{
+    Choice, Current, Email, Entitlement, Known, Limits, OnDrift, Owned, Period, Plan, Purpose, Readings, Refusal, Rule,
+    Tenure, Witnesses, plan, release, revoke,
+};
 
 /// Everything that the plans of a run are made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inputs {
+    pub purpose: Purpose,
     pub now: DateTime<Utc>,
     /// The look-ahead.
     pub window: Period,
@@ -19,11 +25,14 @@ pub struct Inputs {
     pub partial: bool,
     pub aliases: BTreeMap<Email, Email>,
     pub limits: Limits,
+    pub on_drift: OnDrift,
     #[serde(with = "pairs")]
     pub readings: Readings,
     pub targets: BTreeMap<String, Seen>,
-    /// Why nothing can be done for what we own on targets that the config does not describe any more.
-    pub lost: BTreeMap<String, String>,
+    /// Targets on which we own something, and which the config does not describe any more.
+    pub lost: BTreeSet<String>,
+    /// Whether `now` can be true.
+    pub witnesses: Witnesses,
 }
 
 /// One target as it was read, and what we own there.
@@ -42,6 +51,8 @@ pub struct Decision {
     /// By target; an error where it could not be read.
     pub plans: BTreeMap<String, Result<Plan, String>>,
     pub refusals: Vec<Refusal>,
+    /// What a person named and is not there, in sentences; then nothing is done.
+    pub missed: Vec<String>,
 }
 
 impl Inputs {
@@ -58,22 +69,68 @@ impl Inputs {
 
     /// The plan of every target, held against the limits over all of them.
     pub fn decide(&self) -> Decision {
+        match &self.purpose {
+            Purpose::Sync => self.sync(),
+            Purpose::Adopt(choice) => self.adopt(choice),
+            Purpose::Release(choice) => {
+                self.give_up(choice, |name, seen, meant| Ok(release(&seen.owned, meant, self.lost.contains(name))))
+            }
+            Purpose::Revoke(choice) => {
+                let decision = self.give_up(choice, |_, seen, meant| {
+                    let current = seen.current.as_ref().map_err(String::clone)?;
+                    Ok(revoke(self.now, &|to| seen.tenure(to), self.on_drift, current, &seen.owned, meant))
+                });
+                Decision { refusals: self.limits.check_asked(self.now, &self.whole(&decision.plans)), ..decision }
+            }
+        }
+    }
+
+    fn sync(&self) -> Decision {
         let known = self.known();
-        let plan = |(name, seen): (&String, &Seen)| (name.clone(), seen.plan(&known, name));
+        let plan = |(name, seen): (&String, &Seen)| (name.clone(), seen.plan(&known, name, self.on_drift, &seen.owned));
         let plans: BTreeMap<_, _> = self.targets.iter().map(plan).collect();
-        let whole: Vec<(&[Owned], &Plan)> =
-            self.targets.iter().filter_map(|(name, seen)| Some((&*seen.owned, plans[name].as_ref().ok()?))).collect();
-        let refusals = self.limits.check(&known, &whole);
-        Decision { plans, refusals }
+        let mut refusals = self.limits.check(&known, &self.whole(&plans));
+        refusals.extend(self.targets.iter().filter_map(|(name, seen)| {
+            let (current, plan) = (seen.current.as_ref().ok()?, plans[name].as_ref().ok()?);
+            self.limits.vanished(self.now, name, &seen.owned, current, plan)
+        }));
+        refusals.extend(self.witnesses.refusal(self.window));
+        Decision { plans, refusals, missed: Vec::new() }
+    }
+
+    /// What is owned and planned on every target that could be read.
+    fn whole<'a>(&'a self, plans: &'a BTreeMap<String, Result<Plan, String>>) -> Vec<(&'a [Owned], &'a Plan)> {
+        self.targets.iter().filter_map(|(name, seen)| Some((&*seen.owned, plans[name].as_ref().ok()?))).collect()
+    }
+
+    /// What of ours `choice` means, planned by `plan` on each target that has some of it.
+    fn give_up(
+        &self,
+        choice: &Choice,
+        plan: impl Fn(&str, &Seen, &dyn Fn(&Owned) -> bool) -> Result<Plan, String>,
+    ) -> Decision {
+        let owned = self.targets.iter().map(|(name, seen)| (name.clone(), seen.owned.clone())).collect();
+        let meant = choice.of_ours(&self.aliases, &owned);
+        let one = |(name, seen): (&String, &Seen)| {
+            let is_meant = |owned: &Owned| meant.contains(&(name.clone(), owned.entry));
+            let any = seen.owned.iter().any(is_meant);
+            (name.clone(), if any { plan(name, seen, &is_meant) } else { Ok(Plan::default()) })
+        };
+        let plans = self.targets.iter().map(one).collect();
+        Decision { plans, refusals: Vec::new(), missed: choice.missed(&self.aliases, &owned) }
     }
 }
 
 impl Seen {
-    fn plan(&self, known: &Known, name: &str) -> Result<Plan, String> {
+    fn tenure(&self, entitlement: &Entitlement) -> Tenure {
+        self.tenures[&entitlement.id]
+    }
+
+    /// The sync's plan, were `owned` ours.
+    fn plan(&self, known: &Known, name: &str, on_drift: OnDrift, owned: &[Owned]) -> Result<Plan, String> {
         let current = self.current.as_ref().map_err(String::clone)?;
-        let desired = known.desired(name, current, &self.owned);
-        let tenure = |entitlement: &crate::domain::Entitlement| self.tenures[&entitlement.id];
-        Ok(plan(known.now, &tenure, &desired, current, &self.owned))
+        let desired = known.desired(name, current, owned);
+        Ok(plan(known.now, &|to| self.tenure(to), on_drift, &desired, current, owned))
     }
 }
 

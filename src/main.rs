@@ -1,20 +1,23 @@
 //! Parse, read the clock once, run, print, exit code.
 
-use std::io;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+use clap::error::ContextValue;
 use clap::{CommandFactory as _, Parser as _};
 use oncall_sync::cli::{Cli, Common, Document, Output, Verb};
 use oncall_sync::config::{self, Config, check_window};
+use oncall_sync::domain::{Choice, Purpose};
 use oncall_sync::exit::Exit;
+use oncall_sync::harmless::line;
 use oncall_sync::ledger::Locked;
 use oncall_sync::net::Clock;
 use oncall_sync::progress::Progress;
 use oncall_sync::report::{self, Checked, Owning, Report, Reviewed, Roster, Style};
 use oncall_sync::run::{self, Order};
 use oncall_sync::selection::{Narrowing, Selection};
+use oncall_sync::span::Span;
 use oncall_sync::stop::Stop;
 use oncall_sync::survey::RunContext;
 use oncall_sync::zone::Zone;
@@ -27,7 +30,7 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     log(cli.common.verbose);
     match run(cli) {
         Ok(code) => ExitCode::from(code),
@@ -36,6 +39,20 @@ fn main() -> ExitCode {
             ExitCode::from(if error.is::<Locked>() { Exit::Locked } else { Exit::CouldNotRun }.code())
         }
     }
+}
+
+/// Help and version, or what is wrong with the command line, which may repeat what a terminal would obey.
+fn refuse(error: &clap::Error) -> ! {
+    let repeats = |value: &ContextValue| match value {
+        ContextValue::String(one) => line(one) != *one,
+        ContextValue::Strings(all) => all.iter().any(|one| line(one) != *one),
+        _ => false,
+    };
+    if !error.context().any(|(_, value)| repeats(value)) {
+        error.exit();
+    }
+    report::complain(&error.render().to_string());
+    std::process::exit(i32::from(Exit::CouldNotRun.code()))
 }
 
 fn run(cli: Cli) -> Result<u8> {
@@ -58,7 +75,7 @@ fn run(cli: Cli) -> Result<u8> {
             report::print(&String::from_utf8(script).context("the completion script is text")?)?;
             return Ok(0);
         }
-        Some(Verb::Shifts { .. } | Verb::Check | Verb::Grants) | None => {}
+        _ => {}
     }
     if let Some(recording) = &cli.sync.replay {
         let expected = cli.sync.expect.as_deref().map(Reviewed::read).transpose()?;
@@ -81,7 +98,8 @@ async fn with_config(cli: &Cli) -> Result<u8> {
     let stop = Stop::at(deadline);
     listen(&stop)?;
     let progress = Progress::new(cli.common.verbose > 0 || cli.common.quiet);
-    let run = RunContext { config: &config, clock: Clock::new(now), deadline, stop: &stop, progress: &progress };
+    let clock = if cli.common.now.is_some() { Clock::new(now) } else { Clock::of_machine(now) };
+    let run = RunContext { config: &config, clock, deadline, stop: &stop, progress: &progress };
     let style = Style { zone: &zone, quiet: cli.common.quiet, verbose: cli.common.verbose > 0 };
     let json = cli.common.output == Output::Json;
     match &cli.verb {
@@ -89,10 +107,8 @@ async fn with_config(cli: &Cli) -> Result<u8> {
         Some(Verb::Check) => show::check(&run, &selection, now, window, &style, json).await,
         Some(Verb::Grants) => show::grants(&config, &style, json).await,
         _ => {
-            let (dry_run, force) = (cli.sync.dry_run, cli.sync.force);
             let expected = cli.sync.expect.as_deref().map(Reviewed::read).transpose()?;
-            let (expected, record) = (expected.as_ref(), cli.sync.record.as_deref());
-            let order = Order { now, window, dry_run, force, expected, record };
+            let order = Order { expected: expected.as_ref(), ..order(cli, &selection, now, window) };
             let report = run::sync(&run, &selection, order).await?;
             drop(progress);
             tell(report, &cli, &style)
@@ -116,7 +132,8 @@ fn configure(Cli { common, sync, verb }: &Cli) -> Result<(Config, Selection)> {
         Some(path) => Config::load(&path)?,
         None => {
             ensure!(
-                !sync.schedule.is_empty() || matches!(verb, Some(Verb::Grants)),
+                !sync.schedule.is_empty()
+                    || matches!(verb, Some(Verb::Grants | Verb::Release(_) | Verb::Revoke { .. })),
                 "there is no config file: make one with `oncall-sync init`, name one with --config, or say what to do with \
                  --schedule and --grant"
             );
@@ -132,8 +149,37 @@ fn configure(Cli { common, sync, verb }: &Cli) -> Result<(Config, Selection)> {
             ..Narrowing::default()
         };
     }
-    let selection = Selection::new(&config, &narrowing)?;
+    let selection = Selection::new(&config, &narrowing)?.for_purpose(purpose(verb.as_ref())?, &config)?;
     Ok((config, selection))
+}
+
+/// What a sync, or a verb that says what is ours, is to do.
+fn order<'a>(Cli { sync, verb, .. }: &'a Cli, selection: &Selection, now: DateTime<Utc>, window: Span) -> Order<'a> {
+    let (dry_run, force) = match verb {
+        Some(Verb::Adopt(choosing) | Verb::Release(choosing)) => (choosing.dry_run, false),
+        Some(Verb::Revoke { choosing, force }) => (choosing.dry_run, *force),
+        _ => (false, false),
+    };
+    let dry_run = dry_run || sync.dry_run || selection.purpose.only_shows();
+    let record = sync.record.as_deref();
+    Order { now, window, dry_run, force: force || sync.force, expected: None, record }
+}
+
+fn purpose(verb: Option<&Verb>) -> Result<Purpose> {
+    let purpose = match verb {
+        Some(Verb::Adopt(choosing)) => return Ok(Purpose::Adopt(choosing.into())),
+        Some(Verb::Release(choosing)) => Purpose::Release(choosing.into()),
+        Some(Verb::Revoke { choosing, .. }) => Purpose::Revoke(choosing.into()),
+        _ => return Ok(Purpose::Sync),
+    };
+    if let Purpose::Release(choice) | Purpose::Revoke(choice) = &purpose {
+        ensure!(
+            *choice != Choice::default(),
+            "say what to {}: --all, --target, --email, --entitlement or --id",
+            purpose.verb()
+        );
+    }
+    Ok(purpose)
 }
 
 /// The present instant, to the second: targets keep no fractions.
@@ -168,6 +214,6 @@ fn log(verbose: u8) {
         1 => Targets::new().with_target("oncall_sync", Level::DEBUG),
         _ => Targets::new().with_default(Level::DEBUG),
     };
-    let lines = fmt::layer().with_writer(io::stderr).with_ansi(false).without_time().with_target(false);
+    let lines = fmt::layer().with_writer(|| report::Log).with_ansi(false).without_time().with_target(false);
     tracing_subscriber::registry().with(lines.with_filter(filter)).init();
 }

@@ -1,5 +1,7 @@
 //! What somebody probably meant: names like the one that is unknown.
 
+use crate::harmless::shown;
+
 /// How alike (0 to 1, Jaro-Winkler) two names must be for one to be a slip of the other: lets typing errors through, and
 /// not every name.
 const ALIKE: f64 = 0.8;
@@ -10,8 +12,14 @@ const RIVAL: f64 = 0.05;
 /// More than these are a list to read and not a hint.
 const OFFERED: usize = 3;
 
+/// Bytes of a name beyond which it is nobody's slip, for comparing takes as many steps as the product of both lengths.
+const LONGEST: usize = 1_000;
+
 /// How alike two names are, from 0 to 1, without regard to case.
 pub fn likeness(one: &str, other: &str) -> f64 {
+    if one.len().max(other.len()) > LONGEST {
+        return 0.0;
+    }
     strsim::jaro_winkler(&one.to_lowercase(), &other.to_lowercase())
 }
 
@@ -28,7 +36,7 @@ pub fn near<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<&'k
 
 /// The tail of a sentence about an unknown `name`: `; did you mean 'a' or 'b'?`, or nothing.
 pub fn hint<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> String {
-    let near: Vec<_> = near(name, known).into_iter().map(|name| format!("'{name}'")).collect();
+    let near: Vec<_> = near(name, known).into_iter().map(|name| format!("'{}'", shown(name))).collect();
     if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
 }
 

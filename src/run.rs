@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
@@ -59,12 +59,18 @@ pub async fn sync(run: &RunContext<'_>, selection: &Selection, order: Order<'_>)
         Some(ledger) => (ledger.owned().await?, ledger.head().await?),
         None => (BTreeMap::new(), None),
     };
+    let last_run = match &mut ledger {
+        Some(ledger) if run.clock.is_machines() => ledger::last_run(&mut **ledger, last.as_ref()).await?,
+        _ => None,
+    };
     let window = window(order.now, order.window)?;
-    let (inputs, connected, requests) = tokio::select! {
+    let (mut inputs, connected, requests) = tokio::select! {
         read = run.survey(selection, order.now, window, owned) => read?,
         () = run.stop.asked() => bail!("told to stop while reading; nothing was changed"),
     };
+    inputs.witnesses.last_run = last_run;
     let decision = inputs.decide();
+    ensure!(decision.missed.is_empty(), "{}; nothing was changed", decision.missed.join("; "));
     let mut report = Report::planned(order.dry_run, &inputs, &decision);
     report.requests = Requests { sources: requests, targets: requests_of(&connected) };
     report.check(&decision, order.force, order.expected);
@@ -73,7 +79,7 @@ pub async fn sync(run: &RunContext<'_>, selection: &Selection, order: Order<'_>)
     }
     let Some(ledger) = ledger.filter(|_| !order.dry_run) else { return Ok(report.ended()) };
 
-    let journal = Journal::new("sync", report.run.id.clone(), &run.config.digest, run.clock);
+    let journal = Journal::new(selection.purpose.verb(), report.run.id.clone(), &run.config.digest, run.clock);
     let ledger = Mutex::new(ledger);
     if report.may_go_on() {
         let carried = apply(run, &journal, order, (&inputs, &decision), &connected, &ledger, &report).await?;
@@ -119,9 +125,10 @@ async fn apply(
         let begin = journal.begin(report, order.force);
         ledger.lock().await.write(order.now, &[], &begin).await.context("nothing was changed")?;
     }
-    let applying = connected.iter().map(|Connected { name, target, .. }| async move {
-        let plan = decision.plans[name].as_ref().ok()?;
-        let (target, stop, progress, now) = (&**target, run.stop, run.progress, order.now);
+    let applying = decision.plans.iter().map(|(name, plan)| async move {
+        let plan = plan.as_ref().ok()?;
+        let target = connected.iter().find(|connected| connected.name == *name).map(|connected| &*connected.target);
+        let (stop, progress, now) = (run.stop, run.progress, order.now);
         let applier = Applier { name, target, ledger, journal, stop, progress, now };
         let (outcomes, written) = applier.apply(plan, &inputs.targets[name].owned).await;
         Some((name.clone(), Carried { outcomes, broken: written.err() }))

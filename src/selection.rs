@@ -6,7 +6,7 @@ use anyhow::{Result, bail, ensure};
 use chrono::TimeDelta;
 
 use crate::config::{Config, RuleConfig, near};
-use crate::domain::{OnCall, Rule};
+use crate::domain::{OnCall, Purpose, Rule};
 use crate::span::Span;
 
 /// What the command line narrows a run to; nothing: all of the config.
@@ -23,6 +23,7 @@ pub struct Selection {
     pub asked: BTreeMap<String, BTreeSet<OnCall>>,
     /// There are rules that this run leaves out.
     pub partial: bool,
+    pub purpose: Purpose,
 }
 
 impl Selection {
@@ -59,7 +60,29 @@ impl Selection {
             "no rule named with --rule follows a schedule named with --schedule, so there would be nothing to do"
         );
         let partial = !narrowing.rules.is_empty() || !narrowing.schedules.is_empty();
-        Ok(Self { rules, asked, partial })
+        Ok(Self { rules, asked, partial, purpose: Purpose::Sync })
+    }
+
+    /// The same for another purpose.
+    ///
+    /// # Errors
+    /// Where only some rules were named and that means nothing to it, or where it names a target that the config does not.
+    pub fn for_purpose(self, purpose: Purpose, config: &Config) -> Result<Self> {
+        let verb = purpose.verb();
+        if !purpose.needs_shifts() {
+            ensure!(
+                !self.partial,
+                "--rule and --schedule say nothing to `{verb}`, which reads no schedule; choose with --target, --email, \
+                 --entitlement or --id"
+            );
+            return Ok(Self { purpose, asked: BTreeMap::new(), ..self });
+        }
+        if let Purpose::Adopt(choice) = &purpose {
+            for target in choice.targets.iter().filter(|target| !config.targets.contains_key(*target)) {
+                bail!("no target is called '{target}'{}", near(target, config.targets.keys().map(String::as_str)));
+            }
+        }
+        Ok(Self { purpose, ..self })
     }
 
     /// How far before now shifts matter: those that are over may still be padded, and a length of access that is capped or
@@ -114,7 +137,7 @@ mod tests {
     }
 
     fn back(change: impl FnOnce(&mut Rule)) -> TimeDelta {
-        Selection { rules: vec![rule(change)], asked: BTreeMap::new(), partial: false }.back()
+        Selection { rules: vec![rule(change)], asked: BTreeMap::new(), partial: false, purpose: Purpose::Sync }.back()
     }
 
     /// A cap counts from the start of the first of the pieces of somebody's time. Were that piece out of sight as soon as

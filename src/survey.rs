@@ -8,7 +8,7 @@ use futures_util::future::{join_all, try_join_all};
 
 use crate::config::Config;
 use crate::decision::{Inputs, Seen};
-use crate::domain::{Asked, Email, Entitlement, Known, Limits, OnCall, Owned, Period, Readings};
+use crate::domain::{Asked, Email, Entitlement, Known, Limits, OnCall, Owned, Period, Readings, Witness, Witnesses};
 use crate::net::{Clock, Context};
 use crate::progress::Progress;
 use crate::selection::Selection;
@@ -66,46 +66,50 @@ impl RunContext<'_> {
         window: Period,
         mut owned: BTreeMap<String, Vec<Owned>>,
     ) -> Result<(Inputs, Vec<Connected>, SourceRequests)> {
-        let names = selection.rules.iter().flat_map(|rule| rule.grant.keys()).chain(owned.keys()).cloned().collect();
+        let aliases = &self.config.aliases;
+        let names = selection.rules.iter().flat_map(|rule| rule.grant.keys()).chain(owned.keys());
+        let names = names.filter(|name| selection.purpose.asks(name, aliases, &owned)).cloned().collect();
         let connected = self.connect(&names).await?;
-        let (readings, requests) =
-            self.sources(&selection.asked, window.pad(selection.back(), selection.ahead())).await?;
+        let (readings, requests, mut servers) =
+            self.ask(&selection.asked, window.pad(selection.back(), selection.ahead())).await?;
         let limits = self.config.limits;
         let mut inputs = Inputs {
+            purpose: selection.purpose.clone(),
             now,
             window,
             rules: selection.rules.clone(),
             partial: selection.partial,
-            aliases: self.config.aliases.clone(),
+            aliases: aliases.clone(),
             limits: Limits { max_changes: limits.max_changes, max_revoke_percent: limits.max_revoke_percent },
+            on_drift: self.config.on_drift,
             readings,
             targets: BTreeMap::new(),
-            lost: self.lost(&owned),
+            lost: owned.keys().filter(|name| !self.config.targets.contains_key(*name)).cloned().collect(),
+            witnesses: Witnesses::default(),
         };
         let known = inputs.known();
         let stage = self.progress.bar("Reading targets", connected.len());
-        let reading = connected.iter().map(|connected| {
-            let owned = owned.remove(&connected.name).unwrap_or_default();
-            let (known, stage) = (&known, &stage);
-            async move {
-                let seen = connected.see(known, owned).await;
-                stage.step();
-                (connected.name.clone(), seen)
-            }
-        });
+        let reading: Vec<_> = connected
+            .iter()
+            .map(|connected| {
+                let owned = owned.remove(&connected.name).unwrap_or_default();
+                let (known, stage) = (&known, &stage);
+                async move {
+                    let seen = connected.see(known, owned).await;
+                    stage.step();
+                    (connected.name.clone(), seen)
+                }
+            })
+            .collect();
         inputs.targets = join_all(reading).await.into_iter().collect();
+        let unread = owned.into_iter().filter(|(_, owned)| !owned.is_empty()).map(|(name, owned)| {
+            let why = if inputs.lost.contains(&name) { lost(owned.len()) } else { "it was not asked".into() };
+            (name, Seen { owned, current: Err(why), tenures: BTreeMap::new() })
+        });
+        inputs.targets.extend(unread);
+        servers.extend(connected.iter().filter_map(|connected| connected.context.witness()));
+        inputs.witnesses.servers = servers;
         Ok((inputs, connected, requests))
-    }
-
-    fn lost(&self, owned: &BTreeMap<String, Vec<Owned>>) -> BTreeMap<String, String> {
-        let lost = owned.iter().filter(|(name, owned)| !owned.is_empty() && !self.config.targets.contains_key(*name));
-        let sentence = |owned: &[Owned]| {
-            format!(
-                "the ledger says that {} grants are ours here, and the config has no such target; describe it again so that they can be taken back",
-                owned.len()
-            )
-        };
-        lost.map(|(name, owned)| (name.clone(), sentence(owned))).collect()
     }
 
     /// Reads every source that is asked something. What could not be read is an error inside the answer.
@@ -117,6 +121,16 @@ impl RunContext<'_> {
         asked: &BTreeMap<String, BTreeSet<OnCall>>,
         window: Period,
     ) -> Result<(Readings, SourceRequests)> {
+        let (readings, requests, _) = self.ask(asked, window).await?;
+        Ok((readings, requests))
+    }
+
+    /// The same, and what the sources' servers said the time was.
+    async fn ask(
+        &self,
+        asked: &BTreeMap<String, BTreeSet<OnCall>>,
+        window: Period,
+    ) -> Result<(Readings, SourceRequests, Vec<Witness>)> {
         let connecting = asked.iter().map(|(name, asked)| async move {
             let config = self.config.sources.get(name).with_context(|| format!("there is no source '{name}'"))?;
             let context = Context::new(self.clock, self.deadline);
@@ -136,7 +150,8 @@ impl RunContext<'_> {
             requests.insert((*name).clone(), context.requests());
             readings.extend(answers.into_iter().map(|(asked, answer)| (((*name).clone(), asked), answer)));
         }
-        Ok((readings, requests))
+        let witnesses = connected.iter().filter_map(|(_, _, _, context)| context.witness()).collect();
+        Ok((readings, requests, witnesses))
     }
 
     /// Sets up every target called `names`.
@@ -166,6 +181,13 @@ async fn read_all(
         None => Err(format!("the source said nothing about {asked}")),
     };
     asked.iter().cloned().zip(asked.iter().map(answer)).collect()
+}
+
+fn lost(owned: usize) -> String {
+    format!(
+        "the ledger says that {owned} grants are ours here, and the config has no such target; describe it again so that \
+         they can be taken back, or give them up with `oncall-sync release --target`"
+    )
 }
 
 fn asked(known: &Known, target: &str, owned: &[Owned]) -> Asked {

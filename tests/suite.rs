@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod fakes;
+mod fuzz;
 mod layers;
 mod readme;
 mod source;

@@ -173,7 +173,7 @@ async fn apply(target: &Scripted, ledger: Diary, changes: Vec<Change>, owned: &[
     let progress = Progress::new(true);
     let journal = Journal::new("sync", "run".into(), "", Clock::new(now()));
     let (name, ledger, journal, progress) = ("target", &ledger, &journal, &progress);
-    let applier = Applier { name, target, ledger, journal, stop: &stop, progress, now: now() };
+    let applier = Applier { name, target: Some(target), ledger, journal, stop: &stop, progress, now: now() };
     let (outcomes, written) = applier.apply(&Plan { changes, notes: Vec::new() }, owned).await;
     let diary = lines.lock().expect("no panic").clone();
     let told = events.lock().expect("no panic").len();

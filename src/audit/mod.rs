@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use chain::{Chain, Record};
 
+use crate::exit::Exit;
 use crate::net::Clock;
 use crate::report::{ChangeReport, Counts, NoteReport, Report};
 
@@ -65,6 +66,17 @@ pub enum What {
         /// SHA-256 of its notes and faults, by which the next run knows which are new.
         notes: String,
     },
+}
+
+impl Event {
+    /// Says that its run was refused.
+    pub fn is_refused(&self) -> bool {
+        match self.what {
+            What::Refusal { .. } => true,
+            What::End { exit_code, .. } => exit_code == Exit::Refused.code(),
+            _ => false,
+        }
+    }
 }
 
 /// Writes the events of one run.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::fault::{listed, near};
 use super::{Config, DEFAULT_DEADLINE, DEFAULT_WINDOW, LimitsConfig, RuleConfig, default_timezone, digest};
+use crate::domain::OnDrift;
 use crate::span::Span;
 
 /// Where variables come from: the process, or a test's own.
@@ -150,6 +151,7 @@ fn from_environment(variables: Variables) -> Result<Config> {
         rules: Vec::new(),
         aliases: BTreeMap::new(),
         limits: LimitsConfig::default(),
+        on_drift: OnDrift::default(),
         path: None,
         digest,
     })

@@ -4,7 +4,11 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use crate::harmless::line;
 use crate::near::hint;
+
+/// Faults that are told one by one: more than a person mends in one go, and less than what floods a terminal.
+const FAULTS_TOLD: usize = 100;
 
 /// All that is wrong with one config file, one sentence each, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,28 +33,33 @@ impl Faults {
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, Fault { line, sentence }) in self.faults.iter().enumerate() {
+        for (place, fault) in self.faults.iter().take(FAULTS_TOLD).enumerate() {
             let newline = if place == 0 { "" } else { "\n" };
-            match line {
-                Some(line) => write!(f, "{newline}{}:{line}: {sentence}", self.path.display())?,
+            let sentence = line(&fault.sentence);
+            match fault.line {
+                Some(number) => write!(f, "{newline}{}:{number}: {sentence}", self.path.display())?,
                 None => write!(f, "{newline}{}: {sentence}", self.path.display())?,
             }
         }
-        Ok(())
+        match self.faults.len().saturating_sub(FAULTS_TOLD) {
+            0 => Ok(()),
+            more => write!(f, "\nand {more} more faults"),
+        }
     }
 }
 
 impl std::error::Error for Faults {}
 
 /// Gathers faults while a file is read.
-pub(super) struct Findings<'t> {
-    text: &'t str,
+pub(super) struct Findings {
+    /// Where each line but the last ends.
+    breaks: Vec<usize>,
     faults: Vec<Fault>,
 }
 
-impl<'t> Findings<'t> {
-    pub(super) fn new(text: &'t str) -> Self {
-        Self { text, faults: Vec::new() }
+impl Findings {
+    pub(super) fn new(text: &str) -> Self {
+        Self { breaks: text.match_indices('\n').map(|(offset, _)| offset).collect(), faults: Vec::new() }
     }
 
     /// A fault at a place of the text, in bytes.
@@ -60,8 +69,7 @@ impl<'t> Findings<'t> {
 
     /// The line of a place, from 1.
     pub(super) fn line(&self, at: &Range<usize>) -> usize {
-        let before = &self.text.as_bytes()[..at.start.min(self.text.len())];
-        1 + before.iter().filter(|byte| **byte == b'\n').count()
+        1 + self.breaks.partition_point(|end| *end < at.start)
     }
 
     /// A fault of the file as a whole.

@@ -23,7 +23,7 @@ pub use check::check_window;
 pub use fault::{Fault, Faults, near};
 pub use schema::schema;
 
-use crate::domain::Email;
+use crate::domain::{Email, OnDrift};
 use crate::source::SourceConfig;
 use crate::span::Span;
 use crate::target::TargetConfig;
@@ -70,6 +70,9 @@ pub struct Config {
     /// What one run may change at most.
     #[schemars(default)]
     pub limits: LimitsConfig,
+    /// Whether a grant of ours that somebody took away is given again, or stays away until its own end.
+    #[schemars(default)]
+    pub on_drift: OnDrift,
     /// The file that it was read from; `None` where it came from the environment.
     #[schemars(skip)]
     pub path: Option<PathBuf>,
@@ -146,6 +149,9 @@ fn default_max_revoke_percent() -> u8 {
     30
 }
 
+/// The largest file that is read: a hundred thousand rules. A larger one is a wrong path.
+const LARGEST: u64 = 16 << 20;
+
 /// The bit of a file's mode by which everybody may write to it.
 const OTHERS_WRITE: u32 = 0o002;
 
@@ -160,7 +166,7 @@ impl Config {
             found.into_faults(path)
         };
         let unreadable = |error: std::io::Error| whole(format!("cannot be read: {error}"));
-        let mut file = File::open(path).map_err(unreadable)?;
+        let file = File::open(path).map_err(unreadable)?;
         let mode = file.metadata().map_err(unreadable)?.mode();
         if mode & OTHERS_WRITE != 0 {
             // It says which programs are run and where keys are sent.
@@ -170,7 +176,10 @@ impl Config {
             )));
         }
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(unreadable)?;
+        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(whole(format!("is larger than {} MiB; is it the right file?", LARGEST >> 20)));
+        }
         let text = std::str::from_utf8(&bytes).map_err(|_| whole("is not UTF-8 text".into()))?;
         let mut found = Findings::new(text);
         match parse(text, path, &mut found) {
@@ -205,6 +214,7 @@ fn parse(text: &str, path: &Path, found: &mut Findings) -> Option<Config> {
         rules: rules::read(&root, &sources.names, &targets.names, found),
         aliases: check::aliases(&root, found),
         limits: check::limits(&root, found),
+        on_drift: root.get("on_drift", found).unwrap_or_default(),
         sources: sources.good,
         targets: targets.good,
         path: Some(path.to_owned()),

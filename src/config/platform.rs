@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::fault::{Findings, listed};
 use super::table::Table;
+use crate::harmless::shown;
 use crate::near::near;
 
 /// All tables of one sort.
@@ -29,18 +30,22 @@ struct Kind {
 pub(super) fn read<T: DeserializeOwned + JsonSchema>(sort: &str, root: &Table, found: &mut Findings) -> Platforms<T> {
     let kinds = kinds::<T>();
     let mut platforms = Platforms { good: BTreeMap::new(), names: BTreeSet::new() };
+    let none = format!("there is no [{sort}.NAME]; `oncall-sync init` writes a config to start from");
     let Some(tables) = root.table(sort, &format!("[{sort}.NAME]"), found) else {
         if !root.has(sort) {
-            found.add_whole(format!("there is no [{sort}.NAME]; `oncall-sync init` writes a config to start from"));
+            found.add_whole(none);
         }
         return platforms;
     };
+    if tables.iter().next().is_none() {
+        found.add(&root.at(sort), none);
+    }
     for (name, at, value) in tables.iter() {
         platforms.names.insert(name.to_owned());
         if !is_name(name) {
             found.add(&at, format!("the {sort} '{name}' needs a name of letters, digits, '-' and '_' alone"));
         }
-        let Some(table) = Table::of(&format!("[{sort}.{name}]"), &at, value, found) else { continue };
+        let Some(table) = Table::of(&format!("[{sort}.{}]", shown(name)), &at, value, found) else { continue };
         if let Some(platform) = read_one(name, &table, &kinds, found) {
             platforms.good.insert(name.to_owned(), platform);
         }

@@ -9,6 +9,7 @@ use super::RuleConfig;
 use super::fault::{Findings, listed, near};
 use super::platform::keys_of;
 use super::table::Table;
+use crate::harmless::shown;
 use crate::span::Span;
 
 /// Reads every rule; those with a fault are left out.
@@ -53,7 +54,7 @@ fn name(table: &mut Table, names: &mut BTreeMap<String, Range<usize>>, found: &m
         found.add(&at, "this rule's `name` is empty");
         return None;
     }
-    table.call(format!("rule '{name}'"));
+    table.call(format!("rule '{}'", shown(&name)));
     if let Some(first) = names.get(&name) {
         let sentence = format!("two rules are named '{name}', the first on line {}", found.line(first));
         found.add(&at, sentence);

@@ -1,5 +1,10 @@
 //! What a plan is made of: its steps, and what it leaves undone.
 
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
 use super::{Email, Grant, GrantId, Owned, Period, Person, Reasons, Schedule};
 
 /// One step of a plan. The order of the variants is the order in which they are carried out: what is overdue never waits,
@@ -20,6 +25,16 @@ pub enum Change {
         owned: Owned,
         period: Period,
         reasons: Reasons,
+    },
+    /// Ledger only: somebody else gave it, and it is ours from now on.
+    Adopt {
+        grant: Grant,
+        id: GrantId,
+        reasons: Reasons,
+    },
+    /// Ledger only: given up, and left on the target.
+    Release {
+        owned: Owned,
     },
     /// Take back what has ended by its own dates.
     Expire {
@@ -44,7 +59,11 @@ impl Change {
     /// Touches nothing but the ledger.
     pub fn is_bookkeeping(&self) -> bool {
         match self {
-            Self::Forget { .. } | Self::Confirm { .. } | Self::Retime { .. } => true,
+            Self::Forget { .. }
+            | Self::Confirm { .. }
+            | Self::Retime { .. }
+            | Self::Adopt { .. }
+            | Self::Release { .. } => true,
             Self::Expire { .. } | Self::Create { .. } | Self::Amend { .. } | Self::Revoke { .. } => false,
         }
     }
@@ -52,10 +71,11 @@ impl Change {
     /// The entry of ours that it is about.
     pub fn owned(&self) -> Option<&Owned> {
         match self {
-            Self::Create { .. } => None,
+            Self::Create { .. } | Self::Adopt { .. } => None,
             Self::Forget { owned }
             | Self::Confirm { owned, .. }
             | Self::Retime { owned, .. }
+            | Self::Release { owned }
             | Self::Expire { owned }
             | Self::Amend { owned, .. }
             | Self::Revoke { owned } => Some(owned),
@@ -65,10 +85,11 @@ impl Change {
     /// What is on the target when it is done; for what goes, what was there.
     pub fn grant(&self) -> &Grant {
         match self {
-            Self::Create { grant, .. } | Self::Amend { to: grant, .. } => grant,
+            Self::Create { grant, .. } | Self::Adopt { grant, .. } | Self::Amend { to: grant, .. } => grant,
             Self::Forget { owned }
             | Self::Confirm { owned, .. }
             | Self::Retime { owned, .. }
+            | Self::Release { owned }
             | Self::Expire { owned }
             | Self::Revoke { owned } => &owned.grant,
         }
@@ -76,10 +97,15 @@ impl Change {
 
     pub fn reasons(&self) -> &Reasons {
         match self {
-            Self::Create { reasons, .. } | Self::Amend { reasons, .. } | Self::Retime { reasons, .. } => reasons,
-            Self::Forget { owned } | Self::Confirm { owned, .. } | Self::Expire { owned } | Self::Revoke { owned } => {
-                &owned.reasons
-            }
+            Self::Create { reasons, .. }
+            | Self::Adopt { reasons, .. }
+            | Self::Amend { reasons, .. }
+            | Self::Retime { reasons, .. } => reasons,
+            Self::Forget { owned }
+            | Self::Confirm { owned, .. }
+            | Self::Release { owned }
+            | Self::Expire { owned }
+            | Self::Revoke { owned } => &owned.reasons,
         }
     }
 }
@@ -121,10 +147,78 @@ pub enum Note {
     Stands {
         grant: Grant,
     },
-    /// Ours and desired, and somebody took it away.
+    /// Ours and desired, and somebody took it away. It is given again, or stays away until then.
     Drift {
         grant: Grant,
+        respected_until: Option<DateTime<Utc>>,
     },
+    /// Ours, perhaps: an earlier run ended in the middle of giving it, or it was given and may only be hidden.
+    Unsettled {
+        grant: Grant,
+        given: bool,
+    },
+    /// What the next sync does with what was adopted.
+    NextSync {
+        grant: Grant,
+        id: GrantId,
+        next: Next,
+    },
+    /// Desired and given by somebody else, and it cannot become ours.
+    NotAdoptable {
+        grant: Grant,
+        id: GrantId,
+        why: Unfit,
+    },
+}
+
+/// What becomes of an adopted grant with the next sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Next {
+    /// It stays as it is, and ends by its own dates.
+    Stays,
+    /// It stays, and a sync takes it back when this is over: the target keeps no dates.
+    EndsByUs(Period),
+    Moves(Period),
+    TakenBack,
+}
+
+/// Why a grant cannot be adopted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unfit {
+    /// It is ours already.
+    Ours,
+    Ended,
+    /// It was certainly made another way, which keeps it.
+    AnotherWay,
+    /// No rule gives it to them at that time.
+    Undesired,
+    /// What is desired of it is there by ours, or stays away because somebody took ours away.
+    Needless,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ours => "it is ours already",
+            Self::Ended => "it has ended",
+            Self::AnotherWay => {
+                "it was certainly made another way, by an access request for instance, and ends that way"
+            }
+            Self::Undesired => "nobody on call is to have it at that time",
+            Self::Needless => "ours gives the same already, or somebody took ours away, which is respected",
+        })
+    }
+}
+
+/// What to do where somebody took away a grant of ours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDrift {
+    /// Give it again.
+    #[default]
+    Restore,
+    /// Leave it away until its own end.
+    Respect,
 }
 
 impl Note {
@@ -135,8 +229,14 @@ impl Note {
             | Self::NoAccount { .. }
             | Self::ManyAccounts { .. }
             | Self::Suspended { .. }
-            | Self::NoEntitlement { .. } => true,
-            Self::AlreadyHeld { .. } | Self::NotYet { .. } | Self::Stands { .. } | Self::Drift { .. } => false,
+            | Self::NoEntitlement { .. }
+            | Self::Unsettled { .. } => true,
+            Self::AlreadyHeld { .. }
+            | Self::NotYet { .. }
+            | Self::Stands { .. }
+            | Self::Drift { .. }
+            | Self::NextSync { .. }
+            | Self::NotAdoptable { .. } => false,
         }
     }
 }

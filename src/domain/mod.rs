@@ -3,10 +3,13 @@
 //! Nothing here waits, reads a file, asks the clock, looks at the environment or logs: the same inputs give the same
 //! outputs, in any order. That is what lets the properties be checked over thousands of random histories.
 
+mod adopt;
 mod change;
+mod clock;
 mod desired;
 mod grant;
 mod limits;
+mod ownership;
 mod period;
 mod plan;
 #[cfg(test)]
@@ -19,12 +22,15 @@ mod tables;
 #[cfg(test)]
 mod world;
 
-pub use change::{Change, Note, Plan};
+pub use adopt::{Candidate, adopt};
+pub use change::{Change, Next, Note, OnDrift, Plan, Unfit};
+pub use clock::{TOLERANCE, Witness, Witnesses};
 pub use desired::{Desired, Known, Wanted};
 pub use grant::{
     Access, Account, AccountId, Asked, Current, Entitlement, Grant, GrantId, Held, Owned, Reason, Reasons, Tenure,
 };
 pub use limits::{Limits, Refusal};
+pub use ownership::{Aliases, Choice, Item, Purpose, release, revoke, unknown_id};
 pub use period::Period;
 pub use plan::plan;
 pub use rule::{Readings, Rule};

@@ -47,6 +47,12 @@ impl Period {
         Self::new(self.start.max(to.start), self.end.min(to.end))
     }
 
+    /// What of it lies before, and what after `other`; all of it is one of the two where they share no instant.
+    pub fn without(&self, other: &Self) -> impl Iterator<Item = Self> + use<> {
+        let before = Self::new(self.start, self.end.min(other.start));
+        [before, Self::new(self.start.max(other.end), self.end)].into_iter().flatten()
+    }
+
     /// What of it lies at or after `instant`.
     pub fn from(&self, instant: DateTime<Utc>) -> Option<Self> {
         Self::new(self.start.max(instant), self.end)
@@ -108,6 +114,16 @@ mod tests {
         assert_eq!(period(0, 10).clip(&period(10, 20)), None);
         assert_eq!(period(10, 20).pad(TimeDelta::seconds(5), TimeDelta::seconds(7)), period(5, 27));
         assert_eq!(period(0, 5).hull(&period(8, 9)), period(0, 9));
+    }
+
+    #[test]
+    fn leaves_what_is_before_and_after() {
+        let without = |from, until| period(10, 20).without(&period(from, until)).collect::<Vec<_>>();
+        assert_eq!(without(12, 15), [period(10, 12), period(15, 20)]);
+        assert_eq!(without(0, 15), [period(15, 20)]);
+        assert_eq!(without(15, 30), [period(10, 15)]);
+        assert_eq!(without(10, 20), []);
+        assert_eq!((without(0, 10), without(20, 30)), (vec![period(10, 20)], vec![period(10, 20)]));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! | desired, ours overlaps, other end (or a start still ahead) | amend | amend | ledger only |
 //! | ours, not desired | revoke | revoke | revoke |
 //! | ours, ended by its own dates | forget | forget | revoke |
-//! | ours, gone from the target though desired | note `Drift`, create again | same | same |
+//! | ours, gone from the target though desired | note `Drift`, create again (or leave it away to its end) | same | same |
 //!
 //! Only what the ledger owns is ever changed or removed.
 
@@ -18,7 +18,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use chrono::{DateTime, Utc};
 
 use super::settle::{Settled, settle};
-use super::{Access, Change, Current, Desired, Entitlement, Held, Note, Owned, Period, Plan, Tenure, Wanted};
+use super::{
+    Access, Change, Current, Desired, Entitlement, Grant, Held, Note, OnDrift, Owned, Period, Plan, Tenure, Wanted,
+};
 
 /// Everything about one access.
 #[derive(Default)]
@@ -34,6 +36,7 @@ struct Case<'a> {
 pub fn plan(
     now: DateTime<Utc>,
     tenure: &dyn Fn(&Entitlement) -> Tenure,
+    on_drift: OnDrift,
     desired: &Desired,
     current: &Current,
     owned: &[Owned],
@@ -56,7 +59,9 @@ pub fn plan(
         case.held.sort();
         case.owned.sort();
         let hidden = blind && !resolved.contains(&access.entitlement);
-        let mut step = Step { now, tenure: tenure(&access.entitlement), hidden, plan: &mut plan };
+        // An intent means that a run ended half-way: what is gone then was perhaps taken by us, to make room or to move it.
+        let respects = on_drift == OnDrift::Respect && case.owned.iter().all(|owned| owned.id.is_some());
+        let mut step = Step { now, tenure: tenure(&access.entitlement), hidden, respects, plan: &mut plan };
         if hidden {
             case.owned.retain(|owned| owned.id.is_some());
         }
@@ -77,20 +82,23 @@ struct Step<'p> {
     tenure: Tenure,
     /// The target may not have shown what there is: some spelling stands for nothing, and this may be what it stood for.
     hidden: bool,
+    /// What somebody took away stays away until its own end.
+    respects: bool,
     plan: &'p mut Plan,
 }
 
 impl Step<'_> {
     /// The target keeps both dates, and many grants for one access.
     fn scheduled(&mut self, wanted: &[&Wanted], settled: Settled) {
-        let mut live = VecDeque::new();
+        let (mut live, mut away) = (VecDeque::new(), Vec::new());
         for ours in settled.ours {
             match ours.shown {
                 Some(shown) if shown.end() > self.now => live.push_back((ours.owned, shown)),
-                _ => self.gone(wanted, ours.owned),
+                _ => away.extend(self.gone(wanted, ours.owned)),
             }
         }
-        let mut open = wanted.to_vec();
+        let left = without(wanted, away, live.iter().map(|(_, shown)| *shown));
+        let mut open: Vec<&Wanted> = left.iter().map(|wanted| &**wanted).collect();
         for exact in [true, false] {
             open.retain(|wanted| {
                 let fits =
@@ -112,27 +120,29 @@ impl Step<'_> {
 
     /// A grant begins at once, and there is one for one access.
     fn single(&mut self, wanted: &[&Wanted], settled: Settled) {
-        let mut live = Vec::new();
+        let (mut live, mut away) = (Vec::new(), Vec::new());
         for ours in settled.ours {
             let ended = self.tenure == Tenure::Expiring && ours.shown.is_some_and(|shown| shown.end() <= self.now);
             match ours.shown {
                 Some(shown) if !ended => live.push((ours.owned, shown)),
-                _ => self.gone(wanted, ours.owned),
+                _ => away.extend(self.gone(wanted, ours.owned)),
             }
         }
+        let wanted = without(wanted, away, live.iter().map(|(_, shown)| *shown));
         let mut live = live.into_iter();
         for wanted in wanted {
             if wanted.grant.period.start() > self.now {
-                if !wanted.stands {
+                // Of what is cut off, the note about the drift says when it comes again.
+                if !wanted.stands && matches!(wanted, Cow::Borrowed(_)) {
                     self.plan.notes.push(Note::NotYet { grant: wanted.grant.clone() });
                 }
                 continue;
             }
             let held = settled.foreign.iter().find(|held| held.until.is_none_or(|until| until > self.now));
             match (live.next(), held) {
-                (Some((owned, shown)), _) => self.keep(wanted, owned, shown),
-                (None, Some(held)) => self.already_held(wanted, held),
-                (None, None) => self.create(wanted),
+                (Some((owned, shown)), _) => self.keep(&wanted, owned, shown),
+                (None, Some(held)) => self.already_held(&wanted, held),
+                (None, None) => self.create(&wanted),
             }
         }
         live.for_each(|(owned, _)| self.take_back(owned));
@@ -145,18 +155,25 @@ impl Step<'_> {
         self.plan.changes.push(if ended { Change::Expire { owned } } else { Change::Revoke { owned } });
     }
 
-    /// Ours, and not on the target (any more).
-    fn gone(&mut self, wanted: &[&Wanted], owned: Cow<Owned>) {
-        if self.hidden && (self.tenure == Tenure::Standing || owned.grant.period.end() > self.now) {
+    /// Ours, and not on the target (any more). Answers for which time it is to stay away.
+    fn gone(&mut self, wanted: &[&Wanted], owned: Cow<Owned>) -> Option<Period> {
+        let period = owned.grant.period;
+        let ahead = period.end() > self.now;
+        if self.hidden && (self.tenure == Tenure::Standing || ahead) {
             self.plan.notes.push(Note::Stands { grant: owned.grant.clone() });
-            return;
+            return None;
         }
-        let desired = wanted.iter().find(|wanted| wanted.grant.period.overlaps(&owned.grant.period));
+        let respected_until = (self.respects && ahead).then(|| period.end());
+        let desired = wanted.iter().find(|wanted| wanted.grant.period.overlaps(&period));
         // What only stands is not given again; why it was not read is said elsewhere.
-        if let Some(wanted) = desired.filter(|wanted| !wanted.stands && owned.grant.period.end() > self.now) {
-            self.plan.notes.push(Note::Drift { grant: wanted.grant.clone() });
+        if let Some(wanted) = desired.filter(|wanted| ahead && (!wanted.stands || self.respects)) {
+            self.plan.notes.push(Note::Drift { grant: wanted.grant.clone(), respected_until });
+        }
+        if respected_until.is_some() {
+            return Some(period);
         }
         self.plan.changes.push(Change::Forget { owned: owned.into_owned() });
+        None
     }
 
     /// Ours, and desired: the same, or to be moved.
@@ -195,6 +212,32 @@ impl Step<'_> {
             self.plan.changes.push(Change::Create { grant, reasons });
         }
     }
+}
+
+/// What is wanted outside of the time `away`, but for the time that something `live` of ours is for.
+fn without<'w>(wanted: &[&'w Wanted], away: Vec<Period>, live: impl Iterator<Item = Period>) -> Vec<Cow<'w, Wanted>> {
+    let mut left: Vec<Cow<Wanted>> = wanted.iter().map(|wanted| Cow::Borrowed(*wanted)).collect();
+    if away.is_empty() {
+        return left;
+    }
+    let away = live.fold(away, |away, live| away.iter().flat_map(|away| away.without(&live)).collect());
+    for away in away {
+        left = left.into_iter().flat_map(|wanted| outside(wanted, &away)).collect();
+    }
+    left
+}
+
+fn outside<'w>(wanted: Cow<'w, Wanted>, away: &Period) -> Vec<Cow<'w, Wanted>> {
+    let whole = wanted.grant.period;
+    if !whole.overlaps(away) {
+        return vec![wanted];
+    }
+    let piece = |period: Period| {
+        let wanted = (*wanted).clone();
+        let open = wanted.open && period.end() == whole.end();
+        Cow::Owned(Wanted { grant: Grant { period, ..wanted.grant }, open, ..wanted })
+    };
+    whole.without(away).map(piece).collect()
 }
 
 fn covers(held: &Held, period: &Period) -> bool {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 
-use super::world::{ENTITLEMENTS, Event, PEOPLE, Run, TARGET, World, access, event, rules, tenure};
+use super::world::{ENTITLEMENTS, Event, PEOPLE, Run, TARGET, World, access, event, modes, rules};
 use super::*;
 use crate::testing::kept;
 
@@ -94,11 +94,47 @@ fn covers(run: &Run) {
             if always && instant > run.world.now {
                 continue;
             }
+            if respected(run, person, entitlement, instant) {
+                continue;
+            }
             if due(run.world, person, entitlement, instant, shown) == Some(true) {
                 let held = holds(&run.world.grants, person, entitlement, instant);
                 assert!(held, "person {person} is on call at {instant} and has no access to e{entitlement}");
             }
         }
+    }
+}
+
+/// Whether somebody took away a grant of ours that was for `instant`, and it is to stay away.
+fn respected(run: &Run, person: usize, entitlement: usize, instant: DateTime<Utc>) -> bool {
+    let away = |owned: &Owned| {
+        owned.grant.access == access(person, entitlement)
+            && owned.grant.period.contains(instant)
+            && owned.id.as_ref().is_some_and(|id| run.world.taken.contains(id))
+    };
+    run.world.on_drift == OnDrift::Respect && run.owned_before.iter().any(away)
+}
+
+/// What somebody took away of ours is not given again for its time, but where a killed run may have taken it away.
+fn respects(run: &Run) {
+    let shown = |owned: &Owned| run.grants_before.iter().find(|held| Some(&held.id) == owned.id.as_ref());
+    let all_of = |held: &Held| {
+        Period::new(held.from.unwrap_or(DateTime::<Utc>::MIN_UTC), held.until.unwrap_or(DateTime::<Utc>::MAX_UTC))
+    };
+    for change in run.plan.changes.iter().filter(|_| run.world.on_drift == OnDrift::Respect) {
+        let (Change::Create { grant, .. } | Change::Amend { to: grant, .. }) = change else { continue };
+        let ours: Vec<&Owned> = run.owned_before.iter().filter(|owned| owned.grant.access == grant.access).collect();
+        if ours.iter().any(|owned| owned.id.is_none()) {
+            continue;
+        }
+        let live = ours.iter().filter_map(|owned| all_of(shown(owned)?));
+        let fresh =
+            live.fold(vec![grant.period], |fresh, live| fresh.iter().flat_map(|one| one.without(&live)).collect());
+        let again = ours.iter().find(|owned| {
+            let period = owned.grant.period;
+            shown(owned).is_none() && period.end() > run.world.now && fresh.iter().any(|fresh| fresh.overlaps(&period))
+        });
+        assert_eq!(again, None, "it was taken away, and given again: {change:?}");
     }
 }
 
@@ -168,7 +204,7 @@ fn no_gap(run: &Run) {
 
 fn steady(run: &Run) {
     let world = run.world;
-    let mut turned = World::new(world.tenure, world.rules.iter().rev().cloned().collect());
+    let mut turned = World::new((world.tenure, world.on_drift), world.rules.iter().rev().cloned().collect());
     turned.now = world.now;
     turned.shifts = world.shifts.iter().rev().cloned().collect();
     turned.suspended = world.suspended.clone();
@@ -177,8 +213,8 @@ fn steady(run: &Run) {
     assert_eq!(turned.plan(&turned.readings(run.failed)), world.plan(&world.readings(run.failed)));
 }
 
-fn check(tenure: Tenure, rules: Vec<Rule>, events: &[Event], property: fn(&Run)) {
-    World::new(tenure, rules).live(events, &property);
+fn check(modes: (Tenure, OnDrift), rules: Vec<Rule>, events: &[Event], property: fn(&Run)) {
+    World::new(modes, rules).live(events, &property);
 }
 
 proptest! {
@@ -186,43 +222,49 @@ proptest! {
 
     /// A plan applied, planned again, is empty.
     #[test]
-    fn a_plan_converges(tenure in tenure(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
-        check(tenure, rules, &events, converges);
+    fn a_plan_converges(modes in modes(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
+        check(modes, rules, &events, converges);
     }
 
     /// Nothing outside the ledger is ever changed or removed, and nothing of ours is unknown to it.
     #[test]
-    fn a_plan_touches_only_what_is_ours(tenure in tenure(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
-        check(tenure, rules, &events, owns);
+    fn a_plan_touches_only_what_is_ours(modes in modes(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
+        check(modes, rules, &events, owns);
     }
 
     /// Whoever is on call and has an account holds access.
     #[test]
-    fn a_plan_covers_everybody_on_call(tenure in tenure(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
-        check(tenure, rules, &events, covers);
+    fn a_plan_covers_everybody_on_call(modes in modes(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
+        check(modes, rules, &events, covers);
     }
 
     /// Nobody holds a grant of ours outside a padded shift.
     #[test]
-    fn a_plan_gives_no_more_than_is_due(tenure in tenure(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
-        check(tenure, rules, &events, least);
+    fn a_plan_gives_no_more_than_is_due(modes in modes(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
+        check(modes, rules, &events, least);
+    }
+
+    /// Where that is to be respected, what somebody took away of ours is not given again for its time.
+    #[test]
+    fn a_plan_respects_what_was_taken_away(modes in modes(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
+        check(modes, rules, &events, respects);
     }
 
     /// The order of the inputs does not matter.
     #[test]
-    fn a_plan_is_steady(tenure in tenure(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
-        check(tenure, rules, &events, steady);
+    fn a_plan_is_steady(modes in modes(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
+        check(modes, rules, &events, steady);
     }
 
     /// With a source missing, nothing that rests on it ends early, and nothing new begins.
     #[test]
-    fn a_plan_holds_while_a_source_is_down(tenure in tenure(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
-        check(tenure, rules, &events, stays);
+    fn a_plan_holds_while_a_source_is_down(modes in modes(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
+        check(modes, rules, &events, stays);
     }
 
     /// Whoever has access before and after a run has it all the way through.
     #[test]
-    fn a_plan_leaves_no_gap(tenure in tenure(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
-        check(tenure, rules, &events, no_gap);
+    fn a_plan_leaves_no_gap(modes in modes(), rules in rules(), events in prop::collection::vec(event(), 1..40)) {
+        check(modes, rules, &events, no_gap);
     }
 }

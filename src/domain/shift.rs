@@ -15,15 +15,18 @@ pub struct Email(Arc<str>);
 
 impl Email {
     pub fn new(address: &str) -> Self {
-        let fold = |letter: char| {
-            let folded = letter.to_lowercase();
-            if !letter.is_ascii() && folded.clone().any(|letter| letter.is_ascii()) {
-                letter.to_string()
+        let address = address.trim();
+        let mut folded = String::with_capacity(address.len());
+        for letter in address.chars() {
+            if letter.is_ascii() {
+                folded.push(letter.to_ascii_lowercase());
+            } else if letter.to_lowercase().any(|letter| letter.is_ascii()) {
+                folded.push(letter);
             } else {
-                folded.collect()
+                folded.extend(letter.to_lowercase());
             }
-        };
-        Self(address.trim().chars().map(fold).collect::<String>().into())
+        }
+        Self(folded.into())
     }
 
     /// The address, where `text` looks like one, and like nothing that a search could take for a pattern.

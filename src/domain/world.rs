@@ -1,111 +1,19 @@
 //! A model world for the properties: people, shifts, a target of each tenure and a ledger, changed at random.
 
+mod event;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use proptest::prelude::*;
 
 use super::*;
+
+pub use event::{Event, event, modes, rules};
 
 pub const PEOPLE: usize = 4;
 pub const ENTITLEMENTS: usize = 2;
 pub const TARGET: &str = "target";
 const WINDOW: i64 = 2000;
-
-/// What happens between two runs, and how the next run goes. Times are minutes.
-#[derive(Debug, Clone)]
-pub enum Event {
-    Wait {
-        minutes: i64,
-    },
-    Shift {
-        schedule: usize,
-        person: usize,
-        level: u32,
-        ahead: i64,
-        length: Option<i64>,
-    },
-    /// An override: the shift ends here, and another person takes the rest.
-    Cut {
-        shift: usize,
-        ahead: i64,
-        person: usize,
-    },
-    Drop {
-        shift: usize,
-    },
-    Stranger {
-        person: usize,
-        entitlement: usize,
-        minutes: Option<i64>,
-    },
-    StrangerLeaves {
-        grant: usize,
-    },
-    HandRemoves {
-        grant: usize,
-    },
-    Suspend {
-        person: usize,
-    },
-    Resume {
-        person: usize,
-    },
-    /// A run whose sources `failed`, and which is killed after `steps` effects on the target or the ledger.
-    Run {
-        failed: [bool; 2],
-        killed_after: Option<usize>,
-    },
-}
-
-pub fn event() -> impl Strategy<Value = Event> {
-    let person = 0..PEOPLE;
-    prop_oneof![
-        3 => (0..400i64).prop_map(|minutes| Event::Wait { minutes }),
-        3 => (0..2usize, person.clone(), 1..3u32, -300..1500i64, prop_oneof![9 => (1..800i64).prop_map(Some), 1 => Just(None)])
-            .prop_map(|(schedule, person, level, ahead, length)| Event::Shift { schedule, person, level, ahead, length }),
-        2 => (any::<prop::sample::Index>(), 0..500i64, person.clone())
-            .prop_map(|(shift, ahead, person)| Event::Cut { shift: shift.index(1000), ahead, person }),
-        1 => any::<prop::sample::Index>().prop_map(|shift| Event::Drop { shift: shift.index(1000) }),
-        1 => (person.clone(), 0..ENTITLEMENTS, prop::option::of(1..900i64))
-            .prop_map(|(person, entitlement, minutes)| Event::Stranger { person, entitlement, minutes }),
-        1 => any::<prop::sample::Index>().prop_map(|grant| Event::StrangerLeaves { grant: grant.index(1000) }),
-        1 => any::<prop::sample::Index>().prop_map(|grant| Event::HandRemoves { grant: grant.index(1000) }),
-        1 => person.clone().prop_map(|person| Event::Suspend { person }),
-        1 => person.prop_map(|person| Event::Resume { person }),
-        6 => (prop::array::uniform2(prop::bool::weighted(0.15)), prop::option::weighted(0.2, 0..6usize))
-            .prop_map(|(failed, killed_after)| Event::Run { failed, killed_after }),
-    ]
-}
-
-/// What is drawn for a rule: early, late, cap, duration, level.
-type Drawn = (i64, i64, Option<i64>, Option<i64>, Option<u32>);
-
-pub fn rules() -> impl Strategy<Value = Vec<Rule>> {
-    let rule =
-        (0..40i64, 0..40i64, prop::option::of(60..900i64), prop::option::of(30..400i64), prop::option::of(1..3u32));
-    prop::array::uniform2(rule).prop_map(|drawn| {
-        let rule = |(at, (early, late, cap, duration, level)): (usize, Drawn)| Rule {
-            name: format!("rule {at}"),
-            source: format!("source {at}"),
-            on_call: BTreeSet::from([asked(at)]),
-            levels: level.map(|level| BTreeSet::from([level])),
-            early: TimeDelta::minutes(early),
-            late: TimeDelta::minutes(if duration.is_some() { 0 } else { late }),
-            max_duration: cap.filter(|_| at == 1).map(TimeDelta::minutes),
-            duration: duration.filter(|_| at == 1).map(TimeDelta::minutes),
-            grant: BTreeMap::from([(
-                TARGET.into(),
-                (0..=at.min(ENTITLEMENTS - 1)).map(|at| format!("e{at}")).collect(),
-            )]),
-        };
-        drawn.into_iter().enumerate().map(rule).collect()
-    })
-}
-
-pub fn tenure() -> impl Strategy<Value = Tenure> {
-    prop_oneof![Just(Tenure::Scheduled), Just(Tenure::Expiring), Just(Tenure::Standing)]
-}
 
 fn asked(schedule: usize) -> OnCall {
     OnCall::Schedule(format!("S{schedule}"))
@@ -139,25 +47,30 @@ pub struct Run<'w> {
 pub struct World {
     pub now: DateTime<Utc>,
     pub tenure: Tenure,
+    pub on_drift: OnDrift,
     pub rules: Vec<Rule>,
     /// Every shift that ever was, as it really was.
     pub shifts: Vec<Shift>,
     pub suspended: BTreeSet<usize>,
     pub grants: Vec<Held>,
     pub owned: Vec<Owned>,
+    /// What of ours was taken away, and by no run that lived to write it down.
+    pub taken: BTreeSet<GrantId>,
     next: i64,
 }
 
 impl World {
-    pub fn new(tenure: Tenure, rules: Vec<Rule>) -> Self {
+    pub fn new((tenure, on_drift): (Tenure, OnDrift), rules: Vec<Rule>) -> Self {
         Self {
             now: DateTime::UNIX_EPOCH + TimeDelta::days(20_000),
             tenure,
+            on_drift,
             rules,
             shifts: Vec::new(),
             suspended: BTreeSet::new(),
             grants: Vec::new(),
             owned: Vec::new(),
+            taken: BTreeSet::new(),
             next: 1,
         }
     }
@@ -246,7 +159,9 @@ impl World {
         let of = |held: &&Held| held.id.0.starts_with("stranger") == strangers;
         let ids: Vec<GrantId> = self.grants.iter().filter(of).map(|held| held.id.clone()).collect();
         if !ids.is_empty() {
-            self.grants.retain(|held| held.id != ids[at % ids.len()]);
+            let id = &ids[at % ids.len()];
+            self.grants.retain(|held| held.id != *id);
+            self.taken.insert(id.clone());
         }
     }
 
@@ -297,7 +212,7 @@ impl World {
         };
         let current = self.current();
         let desired = known.desired(TARGET, &current, &self.owned);
-        plan(self.now, &|_| self.tenure, &desired, &current, &self.owned)
+        plan(self.now, &|_| self.tenure, self.on_drift, &desired, &current, &self.owned)
     }
 
     fn run(&mut self, failed: [bool; 2], killed_after: Option<usize>, check: &dyn Fn(&Run)) {
@@ -306,11 +221,37 @@ impl World {
         let (owned_before, grants_before) = (self.owned.clone(), self.grants.clone());
         let mut steps = Vec::new();
         let mut left = killed_after.unwrap_or(usize::MAX);
-        for change in &plan.changes {
+        let (bookkeeping, calls): (Vec<&Change>, Vec<&Change>) =
+            plan.changes.iter().partition(|change| change.is_bookkeeping());
+        // One transaction of the ledger.
+        if !bookkeeping.is_empty() && left > 0 {
+            left -= 1;
+            bookkeeping.into_iter().for_each(|change| self.write_down(change));
+            steps.push(self.grants.clone());
+        }
+        for change in calls {
             self.carry_out(change, &mut left, &mut steps);
         }
         let killed = left == 0;
         check(&Run { world: self, failed, killed, readings, plan, owned_before, grants_before, steps });
+    }
+
+    fn write_down(&mut self, change: &Change) {
+        match change.clone() {
+            Change::Confirm { owned, id } => self.row(owned.entry).id = Some(id),
+            Change::Retime { owned, period, reasons } => {
+                let row = self.row(owned.entry);
+                (row.grant.period, row.reasons) = (period, reasons);
+            }
+            Change::Adopt { grant, id, reasons } => {
+                let entry = self.number();
+                self.owned.push(Owned { entry, id: Some(id), grant, reasons });
+            }
+            change => {
+                let entry = change.owned().expect("it is forgotten or released").entry;
+                self.owned.retain(|owned| owned.entry != entry);
+            }
+        }
     }
 
     /// Intent, act, confirm; each may be the last thing that happens.
@@ -324,14 +265,11 @@ impl World {
         };
         let entry = |owned: &Owned| owned.entry;
         match change.clone() {
-            Change::Forget { owned } => effect(self, &mut |world| world.owned.retain(|o| o.entry != entry(&owned))),
-            Change::Confirm { owned, id } => effect(self, &mut |world| world.row(owned.entry).id = Some(id.clone())),
-            Change::Retime { owned, period, reasons } => effect(self, &mut |world| {
-                let row = world.row(owned.entry);
-                (row.grant.period, row.reasons) = (period, reasons.clone());
-            }),
             Change::Expire { owned } | Change::Revoke { owned } => {
-                effect(self, &mut |world| world.grants.retain(|held| Some(&held.id) != owned.id.as_ref()));
+                effect(self, &mut |world| {
+                    world.grants.retain(|held| Some(&held.id) != owned.id.as_ref());
+                    world.taken.extend(owned.id.clone());
+                });
                 effect(self, &mut |world| world.owned.retain(|o| o.entry != entry(&owned)));
             }
             Change::Create { grant, reasons } => {
@@ -364,6 +302,7 @@ impl World {
                     }
                 }
             }
+            change => unreachable!("{change:?} is bookkeeping"),
         }
     }
 

@@ -64,6 +64,29 @@ pub async fn look(place: &Path) -> Result<Option<Box<dyn Ledger>>> {
     Ok(Sqlite::open_readonly(place)?.map(|ledger| Box::new(ledger) as Box<dyn Ledger>))
 }
 
+/// Records looked at in one go, from the newest back. A run that is refused leaves about three.
+const GO: i64 = 300;
+
+/// When the last run that was not refused wrote its last record, `head` being the newest of all.
+///
+/// A refused run is no witness of the clock: were it one, a wrong clock would be refused once and then believed.
+pub async fn last_run(ledger: &mut dyn Ledger, head: Option<&Record>) -> Result<Option<DateTime<Utc>>> {
+    let mut refused = None;
+    let mut records: Vec<Record> = head.cloned().into_iter().collect();
+    loop {
+        for event in records.iter().rev().filter_map(|record| record.event().ok()) {
+            if event.is_refused() {
+                refused = Some(event.run);
+            } else if refused.as_ref() != Some(&event.run) {
+                return Ok(Some(event.at));
+            }
+        }
+        let Some(end) = records.first().map(|first| first.number - 1).filter(|end| *end > 0) else { return Ok(None) };
+        let start = (end - GO).max(0);
+        records = ledger.records(start, u32::try_from(end - start)?).await?;
+    }
+}
+
 /// Another run holds the ledger.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -73,3 +96,60 @@ pub struct Locked(pub String);
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unreadable(pub String);
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::audit::What;
+    use crate::report::Counts;
+
+    /// The end of the run of this minute.
+    fn end(minute: i64, exit_code: u8) -> Event {
+        let what = What::End { verb: "sync".into(), exit_code, counts: Counts::default(), notes: String::new() };
+        let at = DateTime::UNIX_EPOCH + TimeDelta::minutes(minute);
+        Event { at, run: format!("run {minute}"), host: "host".into(), config: String::new(), what }
+    }
+
+    fn refusal(minute: i64) -> Event {
+        Event { what: What::Refusal { digest: String::new(), why: "why".into() }, ..end(minute, 4) }
+    }
+
+    /// What a refused run wrote before it was over.
+    fn fault(minute: i64) -> Event {
+        Event { what: What::Fault { name: "source".into(), error: "down".into() }, ..end(minute, 4) }
+    }
+
+    #[tokio::test]
+    async fn a_run_that_was_refused_is_no_witness_of_the_clock() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |minute| [fault(minute), refusal(minute), end(minute, 4)];
+        let long: Vec<Event> = (100..400).flat_map(refused).collect();
+        let cases = [
+            (vec![], None),
+            (vec![end(1, 0)], Some(1)),
+            (vec![end(1, 0), end(2, 1)], Some(2)),
+            (vec![fault(3)], Some(3)),
+            (refused(5).to_vec(), Some(3)),
+            (long, Some(3)),
+            (vec![end(2, 0)], Some(2)),
+        ];
+        let mut ledger = open(&folder.path().join("ledger.db")).await.unwrap();
+        for (events, expected) in cases {
+            ledger.write(DateTime::UNIX_EPOCH, &[], &events).await.unwrap();
+            let head = ledger.head().await.unwrap();
+            let last = last_run(&mut *ledger, head.as_ref()).await.unwrap();
+            assert_eq!(last.map(|last| (last - DateTime::UNIX_EPOCH).num_minutes()), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn where_every_run_was_refused_there_was_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = open(&folder.path().join("ledger.db")).await.unwrap();
+        ledger.write(DateTime::UNIX_EPOCH, &[], &[refusal(1), end(1, 4)]).await.unwrap();
+        let head = ledger.head().await.unwrap();
+        assert_eq!(last_run(&mut *ledger, head.as_ref()).await.unwrap(), None);
+    }
+}

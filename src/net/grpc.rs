@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tonic::client::Grpc;
 use tonic::metadata::MetadataMap;
 use tonic::transport::Channel;
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 
 use super::{Context, Failure, Wait, retry};
@@ -147,10 +147,13 @@ impl<V: Vendor> Client<V> {
         let mut grpc = Grpc::new(self.channel.clone()).max_decoding_message_size(LONGEST_ANSWER);
         grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
         let mut request = Request::new(message.clone());
-        *request.metadata_mut() = self.vendor.metadata(method, &message.encode_to_vec(), self.context.now());
+        let sent = self.context.now();
+        *request.metadata_mut() = self.vendor.metadata(method, &message.encode_to_vec(), sent);
         let codec: ProstCodec<Q, A> = ProstCodec::default();
-        let answer = grpc.unary(request, PathAndQuery::from_static(method.0), codec).await?;
-        Ok(answer.into_inner())
+        let answer = grpc.unary(request, PathAndQuery::from_static(method.0), codec).await;
+        let metadata = answer.as_ref().map_or_else(Status::metadata, Response::metadata);
+        self.context.hear(&self.shown, metadata.as_ref(), sent);
+        Ok(answer?.into_inner())
     }
 }
 

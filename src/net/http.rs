@@ -117,7 +117,9 @@ impl Client {
         // Without an answer nobody knows whether it was done; doing it twice must not matter.
         let again = method.is_idempotent().then_some(Wait::Backoff);
         let answered = self.context.attempt(self.timeout, async {
+            let sent = self.context.now();
             let response = self.http.execute(request).await.map_err(|error| self.unsent(error, call, again))?;
+            self.context.hear(self.host(), response.headers(), sent);
             let status = response.status();
             let body = if status.is_success() {
                 body(response, call, again).await

@@ -7,14 +7,18 @@ pub mod tls;
 
 use std::future::Future;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{self, Arc, PoisonError};
 use std::time::Duration;
 
+use ::http::HeaderMap;
+use ::http::header::{AGE, DATE};
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
+
+use crate::domain::Witness;
 
 pub use retry::{Failure, Wait, retry};
 
@@ -38,6 +42,7 @@ pub struct Context {
     requests: Arc<AtomicU64>,
     places: Arc<Semaphore>,
     not_before: Arc<Mutex<Option<Instant>>>,
+    witness: Arc<sync::Mutex<Option<Witness>>>,
 }
 
 /// The run's clock: read once, in `main`, and moved on by the machine's monotonic clock.
@@ -45,11 +50,22 @@ pub struct Context {
 pub struct Clock {
     now: DateTime<Utc>,
     read: Instant,
+    of_machine: bool,
 }
 
 impl Clock {
+    /// A clock that was told the time, for drills and tests: whether it is right, nobody is asked.
     pub fn new(now: DateTime<Utc>) -> Self {
-        Self { now, read: Instant::now() }
+        Self { now, read: Instant::now(), of_machine: false }
+    }
+
+    /// The machine's clock, which is held against those of others.
+    pub fn of_machine(now: DateTime<Utc>) -> Self {
+        Self { of_machine: true, ..Self::new(now) }
+    }
+
+    pub fn is_machines(&self) -> bool {
+        self.of_machine
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -66,6 +82,7 @@ impl Context {
             requests: Arc::default(),
             places: Arc::new(Semaphore::new(CONCURRENCY)),
             not_before: Arc::default(),
+            witness: Arc::default(),
         }
     }
 
@@ -80,6 +97,26 @@ impl Context {
     /// Requests sent so far, attempts that failed included.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Of the times that servers put on their answers so far, the one furthest from ours.
+    pub fn witness(&self) -> Option<Witness> {
+        self.witness.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of the time in the `headers` of an answer by `server`, just received, to what was sent at `sent`.
+    fn hear(&self, server: &str, headers: &HeaderMap, sent: DateTime<Utc>) {
+        // One that comes from a cache tells when it was made.
+        if !self.clock.of_machine || headers.contains_key(AGE) {
+            return;
+        }
+        let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        let Some(date) = date else { return };
+        let heard = Witness::new(server, date.into(), sent, self.now());
+        let mut witness = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
+        if witness.as_ref().is_none_or(|known| known.difference() < heard.difference()) {
+            *witness = Some(heard);
+        }
     }
 
     /// One attempt at one request: waits for a place and for a pause that the host asked for, counts it, and ends it

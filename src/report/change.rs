@@ -18,6 +18,10 @@ pub enum Action {
     Forget,
     /// Ledger only: for another period, or for other reasons.
     Retime,
+    /// Ledger only: somebody else gave it, and it is ours from now on.
+    Adopt,
+    /// Ledger only: given up, and left on the target.
+    Release,
     /// Taken back after its own end.
     Expire,
     Create,
@@ -27,6 +31,7 @@ pub enum Action {
 }
 
 impl Action {
+    /// The ledger is only brought up to what is: nothing that anybody asked for.
     pub fn is_bookkeeping(self) -> bool {
         matches!(self, Self::Confirm | Self::Forget | Self::Retime)
     }
@@ -97,13 +102,15 @@ impl ChangeReport {
             Change::Confirm { owned, .. } => (Action::Confirm, owned.grant.period, None),
             Change::Forget { owned } => (Action::Forget, owned.grant.period, None),
             Change::Retime { owned, period, .. } => (Action::Retime, *period, Some(owned)),
+            Change::Adopt { grant, .. } => (Action::Adopt, grant.period, None),
+            Change::Release { owned } => (Action::Release, owned.grant.period, None),
             Change::Expire { owned } => (Action::Expire, owned.grant.period, None),
             Change::Create { grant, .. } => (Action::Create, grant.period, None),
             Change::Amend { owned, to, .. } => (Action::Amend, to.period, Some(owned)),
             Change::Revoke { owned } => (Action::Revoke, owned.grant.period, None),
         };
         let id = match (outcome, change) {
-            (Some(Outcome::Done(Some(id))), _) | (_, Change::Confirm { id, .. }) => Some(id),
+            (Some(Outcome::Done(Some(id))), _) | (_, Change::Confirm { id, .. } | Change::Adopt { id, .. }) => Some(id),
             (_, change) => change.owned().and_then(|owned| owned.id.as_ref()),
         };
         let id = id.map(|id| id.0.clone());

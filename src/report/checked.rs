@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{NoteReport, SourceReport, Style, VERSION};
 use crate::decision::{Decision, Inputs};
-use crate::harmless::shown;
+use crate::harmless::{line, message, shown};
 
 /// Every source and target that was tried, and whether all is well.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -16,6 +16,8 @@ pub struct Checked {
     pub version: u32,
     pub sources: BTreeMap<String, SourceReport>,
     pub targets: BTreeMap<String, CheckedTarget>,
+    /// What is wrong with the clock, by what the servers say.
+    pub clock: Option<String>,
     /// Nothing stands in the way of serving everybody.
     pub ok: bool,
 }
@@ -35,7 +37,9 @@ pub struct CheckedTarget {
 
 impl Checked {
     pub fn new(inputs: &Inputs, decision: &Decision) -> Self {
-        let mut checked = Self { version: VERSION, sources: BTreeMap::new(), targets: BTreeMap::new(), ok: true };
+        let clock = inputs.witnesses.refusal(inputs.window).map(|refusal| refusal.to_string());
+        let mut checked =
+            Self { version: VERSION, sources: BTreeMap::new(), targets: BTreeMap::new(), clock, ok: true };
         for ((name, _), reading) in &inputs.readings {
             checked.sources.entry(name.clone()).or_default().add(reading);
         }
@@ -60,8 +64,9 @@ impl Checked {
             }
         }
         let sources_ok = checked.sources.values().all(|source| source.errors.is_empty());
-        checked.ok =
-            sources_ok && checked.targets.values().all(|target| target.error.is_none() && target.notes.is_empty());
+        checked.ok = checked.clock.is_none()
+            && sources_ok
+            && checked.targets.values().all(|target| target.error.is_none() && target.notes.is_empty());
         checked
     }
 
@@ -70,15 +75,15 @@ impl Checked {
         for (name, source) in &self.sources {
             let _ = writeln!(out, "  source {}: {} shifts read", shown(name), source.shifts);
             for remark in source.remarks.iter().filter(|_| !style.quiet) {
-                let _ = writeln!(out, "    {remark}");
+                let _ = writeln!(out, "    {}", line(remark));
             }
             for error in &source.errors {
-                let _ = writeln!(out, "! source {}: {error}", shown(name));
+                let _ = writeln!(out, "! source {}: {}", shown(name), message(error));
             }
         }
         for (name, target) in &self.targets {
             if let Some(error) = &target.error {
-                let _ = writeln!(out, "! target {}: {error}", shown(name));
+                let _ = writeln!(out, "! target {}: {}", shown(name), line(error));
                 continue;
             }
             let _ = writeln!(out, "  target {}: {} accounts found", shown(name), target.accounts);
@@ -87,8 +92,11 @@ impl Checked {
                 let _ = writeln!(out, "    {} is there: {}", shown(spelling), found.join(", "));
             }
             for note in &target.notes {
-                let _ = writeln!(out, "! {}", note.text);
+                let _ = writeln!(out, "! {}", line(&note.text));
             }
+        }
+        if let Some(clock) = &self.clock {
+            let _ = writeln!(out, "! clock: {clock}");
         }
         let _ = writeln!(
             out,

@@ -9,7 +9,7 @@ use super::change::{ReasonReport, span};
 use super::text::lines;
 use super::{Span, VERSION};
 use crate::domain::{Owned, Shift};
-use crate::harmless::shown;
+use crate::harmless::{line, message, shown};
 use crate::zone::Zone;
 
 /// Who is on call, and what could not be read.
@@ -104,10 +104,10 @@ pub fn shifts_text(roster: &Roster, zone: &Zone) -> String {
     }
     let mut out = format!("On call (times in {zone})\n{}\n", lines(&table));
     for remark in &roster.remarks {
-        out.push_str(&format!("  {remark}\n"));
+        out.push_str(&format!("  {}\n", line(remark)));
     }
     for error in &roster.errors {
-        out.push_str(&format!("! {error}\n"));
+        out.push_str(&format!("! {}\n", message(error)));
     }
     out
 }

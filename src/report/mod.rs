@@ -1,5 +1,6 @@
 //! What happened, for people and for programs: the only place that prints.
 
+mod advice;
 mod change;
 mod checked;
 mod json;
@@ -28,7 +29,7 @@ pub use note::NoteReport;
 pub use reviewed::Reviewed;
 pub use text::{Style, text};
 
-use crate::harmless::harmless;
+use crate::harmless::{harmless, message};
 
 /// The layout of the JSON report. It grows without a new number; a number changes when something is renamed or taken away.
 pub const VERSION: u32 = 1;
@@ -49,6 +50,8 @@ pub struct Report {
     pub refused: Vec<String>,
     /// How the plan differs from the one that was reviewed (`--expect`); not carried out where there is any.
     pub differences: Vec<String>,
+    /// What follows from this run, for whoever adopts, releases or takes back.
+    pub advice: Vec<String>,
     pub counts: Counts,
     pub requests: Requests,
     /// SHA-256 of the plan: the same inputs give the same digest.
@@ -62,6 +65,8 @@ pub struct Report {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RunReport {
     pub id: String,
+    /// `sync`, `adopt`, `release` or `revoke`.
+    pub verb: String,
     pub at: DateTime<Utc>,
 }
 
@@ -99,6 +104,10 @@ pub struct Counts {
     pub revoked: usize,
     /// Taken back after their own end.
     pub expired: usize,
+    #[serde(default)]
+    pub adopted: usize,
+    #[serde(default)]
+    pub released: usize,
     pub deferred: usize,
     pub failed: usize,
     pub skipped: usize,
@@ -148,13 +157,14 @@ impl Report {
         let id = format!("{}-{}", now.format("%Y%m%dT%H%M%SZ"), std::process::id());
         Self {
             version: VERSION,
-            run: RunReport { id, at: now },
+            run: RunReport { id, verb: "sync".into(), at: now },
             dry_run,
             window: change::span(window),
             sources: BTreeMap::new(),
             targets: BTreeMap::new(),
             refused: Vec::new(),
             differences: Vec::new(),
+            advice: Vec::new(),
             counts: Counts::default(),
             requests: Requests::default(),
             digest: String::new(),
@@ -166,6 +176,8 @@ impl Report {
     /// Everything that is known before anything is done.
     pub fn planned(dry_run: bool, inputs: &Inputs, decision: &Decision) -> Self {
         let mut report = Self::new(inputs.now, dry_run, inputs.window);
+        report.run.verb = inputs.purpose.verb().into();
+        report.advice = advice::advice(inputs, decision);
         for ((name, _), reading) in &inputs.readings {
             report.sources.entry(name.clone()).or_default().add(reading);
         }
@@ -175,9 +187,6 @@ impl Report {
                 Ok(plan) => target.planned(plan, name),
                 Err(error) => target.error = Some(error.clone()),
             }
-        }
-        for (name, error) in &inputs.lost {
-            report.targets.entry(name.clone()).or_default().error = Some(error.clone());
         }
         report.digest = reviewed::digest(&report);
         report
@@ -236,6 +245,8 @@ impl Report {
                 (State::Done | State::Planned, Action::Amend) => counts.amended += 1,
                 (State::Done | State::Planned, Action::Revoke) => counts.revoked += 1,
                 (State::Done | State::Planned, Action::Expire) => counts.expired += 1,
+                (State::Done | State::Planned, Action::Adopt) => counts.adopted += 1,
+                (State::Done | State::Planned, Action::Release) => counts.released += 1,
                 (State::Done | State::Planned, Action::Confirm | Action::Forget | Action::Retime) => {}
             }
         }
@@ -259,7 +270,22 @@ pub fn print(text: &str) -> io::Result<()> {
 
 /// Prints a line to standard error, where everything goes that is not the report.
 pub fn complain(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "oncall-sync: {}", harmless(line));
+    let _ = writeln!(io::stderr().lock(), "oncall-sync: {}", message(line));
+}
+
+/// Where log lines go: standard error, each event made harmless on its way.
+#[derive(Debug, Clone, Copy)]
+pub struct Log;
+
+impl Write for Log {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        writeln!(io::stderr().lock(), "{}", message(&String::from_utf8_lossy(event)))?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 fn quietly(written: io::Result<()>) -> io::Result<()> {

@@ -2,16 +2,18 @@
 
 use std::borrow::Cow;
 
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Email, Grant, Note};
+use crate::domain::{Email, Grant, Next, Note};
 use crate::harmless::shown;
 
 /// One thing left undone, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NoteReport {
-    /// `no-email`, `no-account`, `many-accounts`, `suspended`, `no-entitlement`, `already-held`, `not-yet`, `stands`, `drift`.
+    /// `no-email`, `no-account`, `many-accounts`, `suspended`, `no-entitlement`, `already-held`, `not-yet`, `stands`, `drift`,
+    /// `unsettled`, `next-sync`, `not-adoptable`.
     pub kind: Cow<'static, str>,
     /// Whom it is about, where it is about somebody.
     pub email: Option<String>,
@@ -34,7 +36,10 @@ impl NoteReport {
             Note::AlreadyHeld { grant, .. }
             | Note::NotYet { grant }
             | Note::Stands { grant }
-            | Note::Drift { grant } => (Some(&grant.email), Some(&*grant.access.entitlement.name)),
+            | Note::Drift { grant, .. }
+            | Note::Unsettled { grant, .. }
+            | Note::NextSync { grant, .. }
+            | Note::NotAdoptable { grant, .. } => (Some(&grant.email), Some(&*grant.access.entitlement.name)),
         };
         Self {
             kind: kind(note).into(),
@@ -57,6 +62,9 @@ fn kind(note: &Note) -> &'static str {
         Note::NotYet { .. } => "not-yet",
         Note::Stands { .. } => "stands",
         Note::Drift { .. } => "drift",
+        Note::Unsettled { .. } => "unsettled",
+        Note::NextSync { .. } => "next-sync",
+        Note::NotAdoptable { .. } => "not-adoptable",
     }
 }
 
@@ -93,12 +101,50 @@ fn sentence(note: &Note, target: &str) -> String {
         Note::Stands { grant } => {
             format!("{}, and it stands: what it rests on was not read in this run", holds(grant))
         }
-        Note::Drift { grant } => format!(
-            "somebody took {} away from {}, who is to have it; it is given again",
+        Note::Drift { grant, respected_until } => format!(
+            "somebody took {} away from {}, who is to have it; {}",
             shown(name(grant)),
-            shown(grant.email.as_str())
+            shown(grant.email.as_str()),
+            respected_until.map_or_else(
+                || "it is given again".to_owned(),
+                |until| format!("that is respected until {}, its end (`on_drift`)", time(until))
+            )
         ),
+        Note::Unsettled { grant, given: false } => format!(
+            "it is not known whether {} got {}: an earlier run ended in the middle of giving it; it is left for a sync to settle",
+            shown(grant.email.as_str()),
+            shown(name(grant))
+        ),
+        Note::Unsettled { grant, given: true } => format!(
+            "{} perhaps, and {target} does not show it: a rule names what {target} does not have, so it may only be hidden; \
+             it was not taken back",
+            holds(grant)
+        ),
+        Note::NextSync { grant, id, next } => {
+            format!("{} ({}): once adopted, {}", holds(grant), shown(&id.0), then(next))
+        }
+        Note::NotAdoptable { grant, id, why } => {
+            format!("{} ({}), which cannot be adopted: {why}", holds(grant), shown(&id.0))
+        }
     }
+}
+
+fn then(next: &Next) -> String {
+    match next {
+        Next::Stays => "it stays as it is until its own end".into(),
+        Next::EndsByUs(period) => {
+            format!("a sync takes it back when the shift ends, {}: the target keeps no dates of it", time(period.end()))
+        }
+        Next::Moves(period) => {
+            format!("the next sync moves it to {} – {}", time(period.start()), time(period.end()))
+        }
+        Next::TakenBack => "the next sync takes it back: it is not due now, or another grant of ours serves".into(),
+    }
+}
+
+/// In UTC: a note is the same wherever it is read.
+fn time(instant: DateTime<Utc>) -> impl std::fmt::Display {
+    instant.format("%Y-%m-%d %H:%M UTC")
 }
 
 fn who(name: &str, email: &Email) -> String {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use comfy_table::{Table, presets};
 
 use super::{Action, ChangeReport, Report, Span, State, TargetReport};
-use crate::harmless::shown;
+use crate::harmless::{line, message, shown};
 use crate::zone::Zone;
 
 /// Notes of one harmless kind that are listed one by one; more than these are counted.
@@ -28,10 +28,10 @@ pub fn text(report: &Report, style: &Style) -> String {
     let mut out = String::new();
     for (name, source) in &report.sources {
         for error in &source.errors {
-            let _ = writeln!(out, "! source {}: {error}", shown(name));
+            let _ = writeln!(out, "! source {}: {}", shown(name), message(error));
         }
         for remark in source.remarks.iter().filter(|_| !style.quiet) {
-            let _ = writeln!(out, "  source {}: {remark}", shown(name));
+            let _ = writeln!(out, "  source {}: {}", shown(name), line(remark));
         }
     }
     for (name, target) in &report.targets {
@@ -41,7 +41,7 @@ pub fn text(report: &Report, style: &Style) -> String {
         let _ = writeln!(out, "! ledger: {error}");
     }
     for refusal in &report.refused {
-        let _ = writeln!(out, "! refused: {refusal}");
+        let _ = writeln!(out, "! refused: {}", line(refusal));
     }
     if !report.refused.is_empty() {
         let _ = writeln!(
@@ -55,6 +55,9 @@ pub fn text(report: &Report, style: &Style) -> String {
     if !report.differences.is_empty() {
         let _ = writeln!(out, "Nothing was changed. Review the plan above, and expect its digest: {}", report.digest);
     }
+    for sentence in report.advice.iter().filter(|_| !style.quiet) {
+        let _ = writeln!(out, "{sentence}");
+    }
     if !style.quiet || !out.is_empty() {
         let _ = writeln!(out, "{}", summary(report));
     }
@@ -65,11 +68,11 @@ fn section(out: &mut String, name: &str, target: &TargetReport, report: &Report,
     let told = |change: &&ChangeReport| style.verbose || !change.action.is_bookkeeping();
     let changes: Vec<&ChangeReport> = target.changes.iter().filter(told).collect();
     if let Some(error) = &target.error {
-        let _ = writeln!(out, "! target {}: {error}", shown(name));
+        let _ = writeln!(out, "! target {}: {}", shown(name), line(error));
     }
     if !changes.is_empty() {
         let _ = writeln!(out, "{} (times in {})", shown(name), style.zone);
-        let _ = writeln!(out, "{}\n", lines(&table(&changes, report.run.at, style.zone)));
+        let _ = writeln!(out, "{}\n", lines(&table(&changes, report, style.zone)));
     }
     let failed =
         changes.iter().filter(|change| matches!(change.outcome, State::Failed | State::Skipped | State::Deferred));
@@ -81,14 +84,16 @@ fn section(out: &mut String, name: &str, target: &TargetReport, report: &Report,
             State::Skipped => ('!', "not begun"),
             _ => ('!', "failed"),
         };
-        let _ = writeln!(out, "{mark} {} of {entitlement} for {email} {what}: {why}", verb(change.action));
+        let _ = writeln!(out, "{mark} {} of {entitlement} for {email} {what}: {}", verb(change.action), line(why));
     }
-    notes(out, target, style);
+    // Somebody who chooses has to see everything that there is to choose from.
+    let listed = if style.verbose || report.run.verb == "adopt" { usize::MAX } else { LISTED };
+    notes(out, target, listed, style);
 }
 
-fn notes(out: &mut String, target: &TargetReport, style: &Style) {
+fn notes(out: &mut String, target: &TargetReport, listed: usize, style: &Style) {
     for note in target.notes.iter().filter(|note| note.failure) {
-        let _ = writeln!(out, "! {}", note.text);
+        let _ = writeln!(out, "! {}", line(&note.text));
     }
     if style.quiet {
         return;
@@ -96,9 +101,8 @@ fn notes(out: &mut String, target: &TargetReport, style: &Style) {
     let kinds: BTreeSet<&str> = target.notes.iter().filter(|note| !note.failure).map(|note| &*note.kind).collect();
     for kind in kinds {
         let same: Vec<_> = target.notes.iter().filter(|note| note.kind == kind && !note.failure).collect();
-        let listed = if style.verbose { same.len() } else { LISTED };
         for note in same.iter().take(listed) {
-            let _ = writeln!(out, "  {}", note.text);
+            let _ = writeln!(out, "  {}", line(&note.text));
         }
         if same.len() > listed {
             let _ = writeln!(out, "  … and {} more like it (-v lists them)", same.len() - listed);
@@ -106,18 +110,23 @@ fn notes(out: &mut String, target: &TargetReport, style: &Style) {
     }
 }
 
-fn table(changes: &[&ChangeReport], now: DateTime<Utc>, zone: &Zone) -> Table {
+/// With the target's ids where they are what a person chooses by.
+fn table(changes: &[&ChangeReport], report: &Report, zone: &Zone) -> Table {
+    let (now, ids) = (report.run.at, report.run.verb != "sync");
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["", "who", "what", "from", "until", "why"]);
+    let header = ["", "who", "what", "from", "until", "why"].into_iter().chain(ids.then_some("id"));
+    table.load_style(presets::NOTHING).set_header(header);
     for change in changes {
-        table.add_row([
+        let id = ids.then(|| shown(change.id.as_deref().unwrap_or("not known")).into_owned());
+        let row = [
             mark(change, now).to_owned(),
             shown(&change.email).into_owned(),
             shown(&change.entitlement).into_owned(),
             from(change, now, zone),
             until(change, zone),
             why(change),
-        ]);
+        ];
+        table.add_row(row.into_iter().chain(id));
     }
     table
 }
@@ -141,6 +150,8 @@ fn mark(change: &ChangeReport, now: DateTime<Utc>) -> &'static str {
         (_, Action::Confirm) => "= found",
         (_, Action::Forget) => "= gone",
         (_, Action::Retime) => "= kept",
+        (_, Action::Adopt) => "= adopt",
+        (_, Action::Release) => "= release",
     }
 }
 
@@ -175,6 +186,8 @@ fn verb(action: Action) -> &'static str {
         Action::Create => "giving",
         Action::Amend => "moving",
         Action::Revoke | Action::Expire => "taking back",
+        Action::Adopt => "adopting",
+        Action::Release => "releasing",
         Action::Confirm | Action::Forget | Action::Retime => "writing down",
     }
 }
@@ -185,6 +198,8 @@ fn summary(report: &Report) -> String {
         (counts.created, "to give", "given"),
         (counts.amended, "to move", "moved"),
         (counts.revoked + counts.expired, "to take back", "taken back"),
+        (counts.adopted, "to adopt", "adopted"),
+        (counts.released, "to release", "released"),
         (counts.deferred, "to wait", "waiting"),
         (counts.skipped, "not to begin", "not begun"),
         (counts.failed, "failing", "failed"),
@@ -195,7 +210,13 @@ fn summary(report: &Report) -> String {
     let told: Vec<String> =
         told.map(|(count, plan, done)| format!("{count} {}", if planned { plan } else { done })).collect();
     match (told.is_empty(), planned) {
-        (true, _) => "Nothing to do: all is as desired.".into(),
+        (true, _) => match &*report.run.verb {
+            "adopt" => "Nothing to adopt.",
+            "release" => "Nothing to release.",
+            "revoke" => "Nothing to take back.",
+            _ => "Nothing to do: all is as desired.",
+        }
+        .into(),
         (false, true) => format!("Plan: {}.", told.join(", ")),
         (false, false) => format!("Done: {}.", told.join(", ")),
     }

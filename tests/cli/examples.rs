@@ -40,6 +40,24 @@ fn each_config_loads() {
     }
 }
 
+/// The text under `key: |` in a YAML file, without its indentation.
+fn block<'yaml>(yaml: &'yaml str, key: &str) -> Vec<&'yaml str> {
+    let mut lines = yaml.lines().skip_while(|line| line.trim() != format!("{key}: |"));
+    let heading = lines.next().expect("the key");
+    let indentation = heading.len() - heading.trim_start().len() + 2;
+    let inside = lines.take_while(|line| line.trim().is_empty() || line.len() - line.trim_start().len() >= indentation);
+    inside.map(|line| line.get(indentation..).unwrap_or_default()).collect()
+}
+
+#[test]
+fn the_config_inside_the_kubernetes_manifest_loads() {
+    let manifest = fs::read_to_string(examples().join("kubernetes/cronjob.yaml")).expect("the manifest");
+    let desk = Desk::new();
+    desk.write("config.toml", block(&manifest, "config.toml").join("\n"));
+    let config = Config::load(&desk.path("config.toml")).unwrap_or_else(|faults| panic!("{faults}"));
+    assert_eq!(config.rules.len(), 1);
+}
+
 #[test]
 fn the_quickstart_gives_once() {
     let desk = copied();

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod bare;
+mod clock;
 mod dry_run;
 mod examples;
 mod exit_codes;
@@ -9,10 +10,12 @@ mod failures;
 mod faults;
 mod handover;
 mod help;
+mod hostile;
 #[cfg(target_os = "linux")]
 mod kill;
 mod ledger;
 mod network;
+mod outages;
 mod progress;
 mod reviewed;
 mod signals;

@@ -20,6 +20,7 @@ mod world;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use chrono::TimeDelta;
 use httpmock::{HttpMockRequest, HttpMockResponse, MockServer};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -64,19 +65,21 @@ struct State {
     armed: Vec<Armed>,
     requests: Vec<Request>,
     violations: Vec<String>,
+    /// How far the `Date` of its answers is ahead of the machine's clock; as the machine has it without.
+    ahead: Option<TimeDelta>,
 }
 
 impl PagerDuty {
     /// Starts on a loopback port of its own.
     pub fn start(world: World) -> Fake {
         let latency = world.latency;
-        let state = State { world, armed: Vec::new(), requests: Vec::new(), violations: Vec::new() };
+        let state = State { world, armed: Vec::new(), requests: Vec::new(), violations: Vec::new(), ahead: None };
         let state = Arc::new(Mutex::new(state));
         let server = MockServer::start();
         let gate = Gate::new();
         let (shared, door) = (Arc::clone(&state), gate.clone());
         server.mock(|_any, then| {
-            then.delay(latency).respond_with(move |request| lock(&shared).serve(request, &door));
+            then.delay(latency).respond_with(move |request| lock(&shared).dated(request, &door));
         });
         let (stop, stopped) = oneshot::channel();
         let address = guard(gate.clone(), *server.address(), stopped);
@@ -132,6 +135,11 @@ impl Fake {
         lock(&self.state).armed.push(Armed { needle: needle.to_owned(), skip, left: times, fault });
     }
 
+    /// Fails no more.
+    pub fn calm(&self) {
+        lock(&self.state).armed.clear();
+    }
+
     /// Puts another account in the place of this one, as time passes or people change it.
     pub fn replace(&self, world: World) {
         lock(&self.state).world = world;
@@ -146,6 +154,11 @@ impl Fake {
     pub fn heal(&self) {
         lock(&self.state).armed.clear();
         self.gate.open();
+    }
+
+    /// Dates its answers so far ahead of the machine's clock, or behind it.
+    pub fn ahead(&self, ahead: TimeDelta) {
+        lock(&self.state).ahead = Some(ahead);
     }
 
     /// Takes the list of broken rules, for tests of the stand-in itself.
@@ -168,6 +181,13 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 impl State {
+    fn dated(&mut self, http: &HttpMockRequest, gate: &Gate) -> HttpMockResponse {
+        let mut response = self.serve(http, gate);
+        let date = self.ahead.map(|ahead| ("date".to_owned(), super::date(ahead)));
+        response.headers.get_or_insert_default().extend(date);
+        response
+    }
+
     fn serve(&mut self, http: &HttpMockRequest, gate: &Gate) -> HttpMockResponse {
         let uri = http.uri_str();
         let path = http.uri().path().to_owned();

@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 
 use super::gate::Gate;
 pub use front::Tls;
-pub use server::Call;
+pub use server::{Call, Raw};
 use server::{Shared, State};
 pub use world::{Account, Attachment, Change, Cursors, Fault, Grant, Kind, Manners, Several, Trouble, World};
 

@@ -2,6 +2,7 @@
 //!
 //! Times are minutes, and it is always minute 100: what began before is given from minute 100 on.
 
+mod clock;
 mod desired;
 mod limits;
 mod outage;
@@ -90,6 +91,8 @@ fn said(plan: &Plan) -> String {
         Change::Confirm { owned, id } => format!("confirm #{} as {id}", owned.entry),
         Change::Forget { owned } => format!("forget #{}", owned.entry),
         Change::Retime { owned, period, .. } => format!("retime #{} to {}", owned.entry, minutes(*period)),
+        Change::Adopt { grant, id, .. } => format!("adopt {id} for {}", what(grant)),
+        Change::Release { owned } => format!("release #{}", owned.entry),
         Change::Expire { owned } => format!("expire #{}", owned.entry),
         Change::Create { grant, .. } => format!("create {}", what(grant)),
         Change::Amend { owned, to, .. } => format!("amend #{} to {}", owned.entry, what(to)),
@@ -104,7 +107,13 @@ fn said(plan: &Plan) -> String {
         Note::AlreadyHeld { grant, by } => format!("already held {} by {by}", what(grant)),
         Note::NotYet { grant } => format!("not yet {}", what(grant)),
         Note::Stands { grant } => format!("stands {}", what(grant)),
-        Note::Drift { grant } => format!("drift {}", what(grant)),
+        Note::Drift { grant, respected_until: None } => format!("drift {}", what(grant)),
+        Note::Drift { grant, respected_until: Some(until) } => {
+            format!("drift {} until {}", what(grant), minute(*until))
+        }
+        Note::Unsettled { grant, given } => format!("unsettled {} {given}", what(grant)),
+        Note::NextSync { id, next, .. } => format!("next of {id}: {next:?}"),
+        Note::NotAdoptable { id, why, .. } => format!("not adoptable {id}: {why:?}"),
     });
     changes.chain(notes).collect::<Vec<_>>().join("; ")
 }
@@ -115,8 +124,11 @@ fn what(grant: &Grant) -> String {
 }
 
 fn minutes(period: Period) -> String {
-    let minute = |instant: DateTime<Utc>| (instant - DateTime::UNIX_EPOCH).as_seconds_f64() / 60.0;
     format!("{}..{}", minute(period.start()), minute(period.end()))
+}
+
+fn minute(instant: DateTime<Utc>) -> f64 {
+    (instant - DateTime::UNIX_EPOCH).as_seconds_f64() / 60.0
 }
 
 /// Everything that one run knows: at first one rule, one account, and a schedule with nobody in it.
@@ -223,6 +235,10 @@ impl Setup {
     }
 
     fn plan(&self, tenure: Tenure) -> String {
+        said(&self.planned(tenure))
+    }
+
+    fn planned(&self, tenure: Tenure) -> Plan {
         let show = |owned: &Owned| Held {
             access: owned.grant.access.clone(),
             id: owned.id.clone().expect("no intent"),
@@ -231,7 +247,7 @@ impl Setup {
             foreign: false,
         };
         let current = Current { grants: self.owned.iter().map(show).collect(), ..self.current.clone() };
-        said(&super::plan(at(NOW), &|_| tenure, &self.desired(), &current, &self.owned))
+        super::plan(at(NOW), &|_| tenure, OnDrift::Restore, &self.desired(), &current, &self.owned)
     }
 
     /// The plan of a target of any tenure, where it makes no difference.

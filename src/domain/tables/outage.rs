@@ -88,7 +88,14 @@ fn nothing_is_given_again_because_of_something_unread() {
         let taken_away = Setup::new().down("S").owns("rule", &shift(from, 200), 200);
         for tenure in TENURES {
             let desired = taken_away.desired();
-            let plan = super::super::plan(at(NOW), &|_| tenure, &desired, &taken_away.current, &taken_away.owned);
+            let plan = super::super::plan(
+                at(NOW),
+                &|_| tenure,
+                OnDrift::Restore,
+                &desired,
+                &taken_away.current,
+                &taken_away.owned,
+            );
             assert_eq!(said(&plan), "forget #1", "{tenure:?}");
         }
     }
@@ -101,7 +108,14 @@ fn what_may_only_be_hidden_is_not_forgotten() {
             setup.owned.push(owned(7, None, 50, until));
             setup.current.entitlements.insert("e".into(), Err("it is not shown".into()));
         });
-        said(&super::super::plan(at(NOW), &|_| tenure, &setup.desired(), &setup.current, &setup.owned))
+        said(&super::super::plan(
+            at(NOW),
+            &|_| tenure,
+            OnDrift::Restore,
+            &setup.desired(),
+            &setup.current,
+            &setup.owned,
+        ))
     };
     for tenure in TENURES {
         let live = hidden(tenure, 200);

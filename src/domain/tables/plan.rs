@@ -12,7 +12,7 @@ type Cell =
 fn decide(tenure: Tenure, wanted: Vec<Wanted>, held: Vec<Held>, owned: &[Owned]) -> Plan {
     let desired = Desired { grants: wanted, notes: Vec::new() };
     let current = Current { grants: held, ..Current::default() };
-    super::super::plan(at(NOW), &|_| tenure, &desired, &current, owned)
+    super::super::plan(at(NOW), &|_| tenure, OnDrift::Restore, &desired, &current, owned)
 }
 
 fn check(cells: &[Cell]) {
@@ -237,7 +237,7 @@ fn bookkeeping_comes_first_then_what_is_overdue_then_giving_then_taking() {
         own(6, "6 forget", Some("6 forget"), 300),
         own(7, "7 confirm", None, 200),
     ];
-    let plan = super::super::plan(at(NOW), &tenure, &desired, &current, &owned);
+    let plan = super::super::plan(at(NOW), &tenure, OnDrift::Restore, &desired, &current, &owned);
     assert_eq!(
         said(&plan),
         "confirm #7 as 7 confirm; forget #6; retime #5 to 50..200; expire #4; create 100..200 of a/3 create; \

@@ -105,7 +105,7 @@ fn what_only_stands_and_was_taken_away_is_not_said_to_be_given_again() {
     for (stands, drift) in [(true, 0), (false, 1)] {
         let desired = Desired { grants: vec![Wanted { stands, ..wanted(10, 100) }], notes: Vec::new() };
         for tenure in [Tenure::Scheduled, Tenure::Expiring, Tenure::Standing] {
-            let plan = plan(at(10), &|_| tenure, &desired, &Current::default(), &owned);
+            let plan = plan(at(10), &|_| tenure, OnDrift::Restore, &desired, &Current::default(), &owned);
             let given = plan.changes.iter().filter(|change| matches!(change, Change::Create { .. })).count();
             assert_eq!((plan.notes.len(), given), (drift, drift), "{plan:?}");
         }

@@ -269,3 +269,19 @@ fn a_proxy_that_speaks_no_http_is_refused() {
     let refused = dial::dial("api.example.com:443", None, &proxies).err().unwrap().to_string();
     assert!(refused.contains("only HTTP proxies"), "{refused}");
 }
+
+/// The server dates what it answers by the machine's clock; ours shows the epoch.
+#[tokio::test]
+async fn the_date_of_an_answer_or_a_refusal_tells_the_server_s_clock() {
+    for faults in [vec![], vec![Status::permission_denied("not yours")]] {
+        let (_, address) = Server::start(faults).await;
+        let context = Context::new(Clock::of_machine(DateTime::UNIX_EPOCH), Instant::now() + Duration::from_secs(60));
+        let line = dial::dial(&format!("http://{address}"), None, &Matcher::builder().build()).unwrap();
+        let client = Client::over(line, Duration::from_secs(10), Counting::default(), context);
+        assert_eq!(client.context().witness(), None);
+        let _ = ask(&client).await;
+        let witness = client.context().witness().unwrap();
+        assert_eq!(witness.server, address.to_string());
+        assert!(witness.difference() > TimeDelta::days(365 * 50), "{witness}");
+    }
+}

@@ -158,3 +158,36 @@ async fn an_unknown_ca_is_named_at_once() {
     assert!(misnamed.contains("does not belong to 127.0.0.1"), "{misnamed}");
     assert_eq!(requests, 1);
 }
+
+/// What is heard from these answers, each to a request of its own, about a clock that shows the epoch.
+async fn heard(clock: fn(DateTime<chrono::Utc>) -> Clock, answers: &[&str]) -> Option<chrono::TimeDelta> {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    let context = Context::new(clock(DateTime::UNIX_EPOCH), deadline);
+    let client = client(&server(answers).await, TIMEOUT, &context);
+    for _ in answers {
+        let _ = client.get_json::<Value>(&["oncalls"], &[]).await;
+    }
+    context.witness().map(|witness| {
+        assert_eq!(witness.server, client.host());
+        witness.theirs - DateTime::UNIX_EPOCH
+    })
+}
+
+#[tokio::test]
+async fn the_date_of_an_answer_tells_the_server_s_clock() {
+    let dated = |time: &str, status: &str, more: &str| {
+        format!(
+            "HTTP/1.1 {status}\r\ndate: Thu, 01 Jan 1970 {time} GMT\r\n{more}content-length: 2\r\nconnection: close\r\n\r\n{{}}"
+        )
+    };
+    let (one, three) = (dated("01:00:00", "200 OK", ""), dated("03:00:00", "404 Not Found", ""));
+    let cached = dated("09:00:00", "200 OK", "age: 60\r\n");
+    let hours = |hours| Some(chrono::TimeDelta::hours(hours));
+    assert_eq!(heard(Clock::of_machine, &[&one]).await, hours(1));
+    assert_eq!(heard(Clock::of_machine, &[&one, &three, &one]).await, hours(3), "the one furthest from ours");
+    assert_eq!(heard(Clock::of_machine, &[&cached, &one]).await, hours(1), "a cache's answer is as old as it is");
+    assert_eq!(heard(Clock::of_machine, &[&cached, FINE]).await, None);
+    let nonsense = one.replace("Jan", "Foo");
+    assert_eq!(heard(Clock::of_machine, &[&nonsense]).await, None);
+    assert_eq!(heard(Clock::new, &[&one]).await, None, "a drill's clock is held against nobody's");
+}

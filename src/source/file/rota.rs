@@ -13,6 +13,7 @@ use super::faults::{Faults, Table, entries, list, string};
 use super::schedule::{NOBODY, Remark, Schedule, Time, overlaps};
 use super::track::{Group, Member};
 use crate::domain::{Email, Period};
+use crate::harmless::shown;
 use crate::near::hint;
 use crate::zone::{Unit, Written, Zone};
 
@@ -98,7 +99,7 @@ impl Reader {
     }
 
     fn schedule(&mut self, name: &str, offset: usize, value: &Value<'_>) -> Option<Schedule> {
-        let what = format!("schedule '{name}'");
+        let what = format!("schedule '{}'", shown(name));
         let table = Table::new(value, &what, &["timezone", "layers", "overrides"], &mut self.faults)?;
         // A schedule without a usable zone is read on in UTC: its other faults belong in the same answer.
         let zone = self.zone(&table).unwrap_or_else(Zone::utc);

@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::domain::{Coverage, Email, OnCall, Period, Person, Reading, Schedule, Shift};
+use crate::harmless::shown;
 use crate::net::{self, Context};
 use crate::secret::SecretRef;
 use crate::span::Span;
@@ -83,13 +84,11 @@ impl PagerDuty {
                 Some(email) => (person(user, Some(email)), None),
                 None if user.deleted_at.is_some() => gone(user),
                 None => match self.api.user(&user.id).await {
+                    // An id is a part of the address that is asked for, where odd signs change what is answered.
+                    Ok(Some(full)) if full.id != user.id => not_found(user, "PagerDuty answers with somebody else"),
                     Ok(Some(full)) => (person(&full, email(&full)), None),
                     Ok(None) => gone(user),
-                    Err(error) => {
-                        let person = person(user, None);
-                        let remark = format!("{} ({}) could not be looked up: {error:#}", person.name, person.id);
-                        (person, Some(remark))
-                    }
+                    Err(error) => not_found(user, &format!("{error:#}")),
                 },
             };
             (user.id.clone(), met)
@@ -112,20 +111,36 @@ fn person(user: &User, email: Option<Email>) -> Person {
 /// Somebody whose user was deleted while still in a schedule.
 fn gone(user: &User) -> Met {
     let person = person(user, None);
-    let remark = format!("{} ({}) is on call, and no longer a user of PagerDuty", person.name, person.id);
+    let (name, id) = (shown(&person.name), shown(&person.id));
+    let remark = format!("{name} ({id}) is on call, and no longer a user of PagerDuty");
+    (person, Some(remark))
+}
+
+/// Somebody whose e-mail could not be had.
+fn not_found(user: &User, why: &str) -> Met {
+    let person = person(user, None);
+    let remark = format!("{} ({}) could not be looked up: {why}", shown(&person.name), shown(&person.id));
     (person, Some(remark))
 }
 
 /// The shifts of `answer` that touch `window`, each once.
-fn reading(answer: Answer, people: &BTreeMap<String, Met>, window: Period) -> Reading {
+///
+/// # Errors
+/// Where one ends before it begins: an answer that makes no sense is not half believed.
+fn reading(answer: Answer, people: &BTreeMap<String, Met>, window: Period) -> Result<Reading, String> {
     let Answer { id, name, entries, mut remarks } = answer;
     let schedule = Schedule { id, name };
     let mut shifts = BTreeSet::new();
     let mut said = BTreeSet::new();
     for Oncall { user, start, end, escalation_level, .. } in entries {
-        let begins = start.unwrap_or(DateTime::<Utc>::MIN_UTC);
-        let touches =
-            Period::new(begins, end.unwrap_or(DateTime::<Utc>::MAX_UTC)).is_some_and(|shift| shift.overlaps(&window));
+        let (begins, ends) = (start.unwrap_or(DateTime::<Utc>::MIN_UTC), end.unwrap_or(DateTime::<Utc>::MAX_UTC));
+        if ends < begins {
+            return Err(format!(
+                "PagerDuty gives a shift in schedule '{}' that ends at {ends} and begins at {begins}; an answer that makes no sense is not used",
+                schedule.name
+            ));
+        }
+        let touches = Period::new(begins, ends).is_some_and(|shift| shift.overlaps(&window));
         // An entry without a user is a gap that is spelled out.
         let Some((person, remark)) = user.and_then(|user| people.get(&user.id)).filter(|_| touches) else { continue };
         said.extend(remark.clone());
@@ -136,7 +151,7 @@ fn reading(answer: Answer, people: &BTreeMap<String, Met>, window: Period) -> Re
     if shifts.is_empty() && remarks.is_empty() {
         remarks.push("nobody is on call in the window".to_owned());
     }
-    Reading { schedule, coverage: Coverage::Window, shifts: shifts.into_iter().collect(), remarks }
+    Ok(Reading { schedule, coverage: Coverage::Window, shifts: shifts.into_iter().collect(), remarks })
 }
 
 /// What to ask for: the window in whole seconds and no further ahead than PagerDuty knows; and what to say if it is less.
@@ -165,10 +180,10 @@ impl super::Source for PagerDuty {
         let readings = asked.iter().map(|asked| {
             let OnCall::Schedule(text) = asked;
             let answer = answers.remove(text).unwrap_or_else(|| Err(format!("{asked} was not looked for")));
-            let reading = answer.map(|answer| {
-                let mut reading = reading(answer, &people, window);
+            let reading = answer.and_then(|answer| {
+                let mut reading = reading(answer, &people, window)?;
                 reading.remarks.extend(clipped.clone());
-                reading
+                Ok(reading)
             });
             (asked.clone(), reading.map_err(|sentence| anyhow!(sentence)))
         });

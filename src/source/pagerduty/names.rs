@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::api::{Reference, Schedules};
+use crate::harmless::shown;
 use crate::near::likeness;
 
 /// Names offered when none matches: as many as one reads at a glance.
@@ -28,7 +29,7 @@ pub fn resolve<'a>(text: &str, schedules: &'a Schedules) -> Result<&'a Reference
         1 => Ok(named.into_values().next().expect("there is one")),
         0 => Err(format!("PagerDuty has no schedule '{text}'; {}{}", near(text, schedules), unseen(schedules))),
         many => {
-            let ids: Vec<&str> = named.into_keys().collect();
+            let ids: Vec<_> = named.into_keys().map(shown).collect();
             Err(format!(
                 "{many} schedules in PagerDuty are named '{text}': name the one meant by its id, of {}",
                 ids.join(", ")
@@ -64,7 +65,8 @@ fn near(text: &str, schedules: &Schedules) -> String {
         .collect();
     near.sort_by(|one, other| other.0.total_cmp(&one.0).then((one.1, one.2).cmp(&(other.1, other.2))));
     near.dedup_by_key(|(_, _, id)| *id);
-    let near: Vec<String> = near.iter().take(OFFERED).map(|(_, name, id)| format!("'{name}' ({id})")).collect();
+    let near: Vec<String> =
+        near.iter().take(OFFERED).map(|(_, name, id)| format!("'{}' ({})", shown(name), shown(id))).collect();
     match (near.is_empty(), schedules.all.len()) {
         (false, _) => format!("near matches: {}", near.join(", ")),
         (true, 0) => "the API key sees no schedule at all".to_owned(),

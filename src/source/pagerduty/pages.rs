@@ -115,6 +115,8 @@ where
         return Ok(BTreeMap::new());
     }
     let offsets = (step as u64..first.total.unwrap_or(0)).step_by(step).filter(|offset| offset + LIMIT <= CEILING);
+    // As many as full pages can be. Where a server gives a row a page, the rest is asked for one after the other.
+    let offsets = offsets.take((CEILING / LIMIT) as usize);
     let pages =
         offsets.map(async |offset| Ok::<_, anyhow::Error>((offset, page(Place { offset, total: false }).await?)));
     Ok(try_join_all(pages).await?.into_iter().collect())
@@ -154,6 +156,17 @@ mod tests {
         assert_eq!(numbers(250, 100, Some(250)).await.1, [0, 100, 200]);
         assert_eq!(numbers(100, 100, Some(100)).await.1, [0]);
         assert_eq!(numbers(201, 100, None).await.1, [0, 100, 200]);
+    }
+
+    #[tokio::test]
+    async fn pages_of_one_row_are_no_flood() {
+        let asked = RefCell::new(0);
+        let list = read("numbers", async |place: Place| {
+            *asked.borrow_mut() += 1;
+            Ok(Page { rows: vec![0], more: Some(true), total: place.total.then_some(10_000) })
+        });
+        assert!(list.await.is_err(), "the same page for ever");
+        assert!(*asked.borrow() <= 101, "{} requests", asked.borrow());
     }
 
     #[tokio::test]

@@ -22,7 +22,7 @@ fn alice() -> BTreeMap<String, Met> {
 fn read(entries: serde_json::Value) -> Reading {
     let entries = serde_json::from_value(entries).expect("entries");
     let answer = Answer { id: "PI7DH85".into(), name: "DBA".into(), entries, remarks: Vec::new() };
-    reading(answer, &alice(), day())
+    reading(answer, &alice(), day()).expect("shifts that make sense")
 }
 
 #[test]
@@ -58,6 +58,24 @@ fn what_does_not_touch_the_window_is_left_out() {
         {"user": null, "start": null, "end": null}
     ]));
     assert_eq!((read.shifts, read.remarks), (vec![], vec!["nobody is on call in the window".to_owned()]));
+}
+
+#[test]
+fn a_shift_that_ends_before_it_begins_spoils_the_schedule() {
+    let answer = |start: &str, end: &str| {
+        let entries = serde_json::json!([
+            {"user": {"id": "P1"}, "start": null, "end": null},
+            {"user": {"id": "P1"}, "start": start, "end": end},
+        ]);
+        let entries = serde_json::from_value(entries).expect("entries");
+        let answer = Answer { id: "PI7DH85".into(), name: "DBA".into(), entries, remarks: Vec::new() };
+        reading(answer, &alice(), day()).map(|reading| reading.shifts.len())
+    };
+    let (first, second) = ("2026-03-01T08:00:00Z", "2026-03-01T09:00:00Z");
+    assert_eq!(answer(first, second), Ok(2));
+    assert_eq!(answer(first, first), Ok(1), "one of no length is nobody's");
+    let error = answer(second, first).expect_err("backwards");
+    assert!(error.contains("schedule 'DBA'") && error.contains("ends at 2026-03-01 08:00:00 UTC"), "{error}");
 }
 
 #[test]

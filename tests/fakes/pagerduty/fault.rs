@@ -1,7 +1,7 @@
 //! How the service misbehaves when told to.
 
 use httpmock::HttpMockResponse;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answer::{json_body, respond};
 use crate::fakes::gate::{Gate, Loss};
@@ -21,6 +21,10 @@ pub enum Fault {
     NotFound,
     /// 200 whose body is this many bytes of no JSON.
     Garbage(usize),
+    /// This status and body.
+    Says(u16, String),
+    /// 200 with this body.
+    Json(Value),
     /// 302 to this URL.
     Redirect(String),
     /// The first page again and again, each time with more to come.
@@ -65,6 +69,8 @@ impl Fault {
             ),
             Self::NotFound => json_body(404, &json!({"error": {"message": "Not Found", "code": 2100}})),
             Self::Garbage(bytes) => respond(200, "application/json", "x".repeat(*bytes)),
+            Self::Says(status, body) => respond(*status, "application/json", body.clone()),
+            Self::Json(body) => json_body(200, body),
             Self::Redirect(to) => HttpMockResponse::builder().status(302).header("location", to.clone()).build(),
             Self::Endless | Self::Lost(_) | Self::Gone => return None,
         })

@@ -74,6 +74,12 @@ impl World {
         }
     }
 
+    /// The same account at another time.
+    pub fn moved_to(mut self, now: DateTime<Utc>) -> Self {
+        self.now = now;
+        self
+    }
+
     pub fn person(self, id: &str, name: &str, email: &str) -> Self {
         self.add_person(id, name, Some(email), Kind::Full)
     }

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::ServerConfig;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
@@ -17,8 +18,8 @@ use super::server::{AnyMethod, Shared};
 /// A certificate authority and the certificate that it gave to a server.
 pub struct Tls {
     pub ca_pem: String,
-    chain: Vec<CertificateDer<'static>>,
-    key: Vec<u8>,
+    pub certificate_pem: String,
+    pub key_pem: String,
 }
 
 impl Tls {
@@ -26,20 +27,24 @@ impl Tls {
     pub fn new(name: &str) -> Self {
         let mut ca = CertificateParams::new([]).expect("no names");
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // A name of its own: to OpenSSL, a certificate whose issuer is called as itself is self-signed.
+        ca.distinguished_name.push(DnType::CommonName, "authority of the tests");
         let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().expect("a key")).expect("an authority");
         let key = KeyPair::generate().expect("a key");
         let server = CertificateParams::new([name.to_owned()]).expect("a name");
         let certificate = server.signed_by(&key, &ca).expect("a certificate");
-        Self { ca_pem: ca.pem(), chain: vec![certificate.der().clone()], key: key.serialize_der() }
+        Self { ca_pem: ca.pem(), certificate_pem: certificate.pem(), key_pem: key.serialize_pem() }
     }
 
     fn acceptor(self) -> TlsAcceptor {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let chain = vec![CertificateDer::from_pem_slice(self.certificate_pem.as_bytes()).expect("a certificate")];
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).expect("a key");
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("ring supports TLS 1.2 and 1.3")
             .with_no_client_auth()
-            .with_single_cert(self.chain, PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.key)))
+            .with_single_cert(chain, key)
             .expect("certificate and key belong together");
         config.alpn_protocols = vec![b"h2".to_vec()];
         TlsAcceptor::from(Arc::new(config))

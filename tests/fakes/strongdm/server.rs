@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use http::header::DATE;
 use prost::bytes::{Buf as _, BufMut as _};
 use tonic::body::Body;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -99,6 +100,7 @@ impl State {
         match self.world.trouble(method, methods::end_of(method, request)) {
             None => Outcome::Answer(self.carry_out(method, request)),
             Some(Fault::Refuse(code)) => Outcome::Answer(Err(Status::new(code, "refused by the test"))),
+            Some(Fault::Says(code, words)) => Outcome::Answer(Err(Status::new(code, words))),
             Some(Fault::RateLimit(wait)) => Outcome::Answer(Err(self.exhausted(wait))),
             Some(Fault::DoneBut(code)) => {
                 let done = self.carry_out(method, request);
@@ -182,9 +184,13 @@ impl Service<http::Request<Body>> for AnyMethod {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let one = OneCall { shared: self.0.clone(), path: request.uri().path().to_owned() };
         let busy = self.0.gate.busy();
+        let ahead = self.0.lock().world.manners.dated_ahead;
         Box::pin(async move {
-            let answer = Grpc::new(Raw).unary(one, request).await;
+            let mut answer = Grpc::new(Raw).unary(one, request).await;
             drop(busy);
+            if let Some(ahead) = ahead {
+                answer.headers_mut().insert(DATE, crate::fakes::date(ahead).parse().expect("a header"));
+            }
             Ok(answer)
         })
     }

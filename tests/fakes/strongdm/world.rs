@@ -95,6 +95,8 @@ pub struct Manners {
     pub days_ahead: i64,
     /// Before each answer.
     pub latency: Duration,
+    /// How far the `date` of its answers is ahead of the machine's clock; as the machine has it without.
+    pub dated_ahead: Option<TimeDelta>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,6 +130,7 @@ impl Default for Manners {
             email_finds_machines: false,
             days_ahead: 0,
             latency: Duration::ZERO,
+            dated_ahead: None,
         }
     }
 }
@@ -147,6 +150,8 @@ pub struct Trouble {
 pub enum Fault {
     /// Nothing is done, and this is answered.
     Refuse(Code),
+    /// The same in these words.
+    Says(Code, &'static str),
     /// RESOURCE_EXHAUSTED; the details say when to come again, or there are none.
     RateLimit(Option<Duration>),
     /// The call is carried out, and this is answered all the same.

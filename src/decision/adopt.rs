@@ -1,0 +1,116 @@
+//! What a run that adopts shows or takes over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Decision, Inputs, Seen};
+use crate::domain::{
+    Candidate, Change, Choice, Grant, GrantId, Held, Item, Known, Note, OnDrift, Owned, Plan, Unfit, adopt, unknown_id,
+};
+
+/// What stands on one target and is not ours.
+#[derive(Default)]
+struct Adoptable {
+    fit: Vec<Candidate>,
+    unfit: BTreeMap<GrantId, (Unfit, Option<Grant>)>,
+}
+
+/// By target, or why it could not be read.
+type Found = BTreeMap<String, Result<Adoptable, String>>;
+
+impl Inputs {
+    pub(super) fn adopt(&self, choice: &Choice) -> Decision {
+        let known = self.known();
+        let look = |(name, seen): (&String, &Seen)| {
+            let asked = choice.targets.is_empty() || choice.targets.contains(name);
+            let found = if asked { seen.adoptable(&known, name, self.on_drift) } else { Ok(Adoptable::default()) };
+            (name.clone(), found)
+        };
+        let found: Found = self.targets.iter().map(look).collect();
+        let fit = |(name, found)| each(found).map(move |one: &Candidate| (name, one));
+        let all: Vec<(&String, &Candidate)> = found.iter().flat_map(fit).collect();
+        let items: Vec<Item> =
+            all.iter().map(|(name, one)| Item { target: name, id: Some(&one.id), grant: &one.grant }).collect();
+        let is_chosen = choice.choose(&self.aliases, &items);
+        let chosen: BTreeSet<_> = all.iter().zip(is_chosen).filter_map(|(one, is)| is.then_some(*one)).collect();
+        let plan = |(name, found): (&String, &Result<Adoptable, String>)| {
+            let found = found.as_ref().map_err(String::clone)?;
+            let mine: Vec<Candidate> =
+                chosen.iter().filter(|(of, _)| *of == name).map(|(_, one)| (*one).clone()).collect();
+            let mut plan = self.targets[name].adoption(&known, name, self.on_drift, mine)?;
+            plan.notes.extend(self.left(choice, name, found));
+            plan.notes.sort();
+            Ok(plan)
+        };
+        let plans = found.iter().map(|one| (one.0.clone(), plan(one))).collect();
+        let missing = choice.ids.iter().filter(|id| !chosen.iter().any(|(_, one)| one.id == **id));
+        let missed = missing.map(|id| self.missed(id, &found)).collect();
+        Decision { plans, refusals: Vec::new(), missed }
+    }
+
+    /// What is desired and cannot be adopted; of no use to somebody who named ids.
+    fn left(&self, choice: &Choice, name: &str, found: &Adoptable) -> Vec<Note> {
+        let told = |(why, _): &&(Unfit, Option<Grant>)| {
+            choice.ids.is_empty() && matches!(why, Unfit::AnotherWay | Unfit::Needless)
+        };
+        let left: Vec<(&GrantId, Unfit, &Grant)> = found
+            .unfit
+            .iter()
+            .filter(|(_, one)| told(one))
+            .filter_map(|(id, (why, grant))| Some((id, *why, grant.as_ref()?)))
+            .collect();
+        let items: Vec<Item> = left.iter().map(|(id, _, grant)| Item { target: name, id: Some(*id), grant }).collect();
+        let meant = choice.choose(&self.aliases, &items);
+        let meant = left.iter().zip(meant).filter(|(_, meant)| *meant);
+        meant
+            .map(|((id, why, grant), _)| Note::NotAdoptable { grant: (*grant).clone(), id: (*id).clone(), why: *why })
+            .collect()
+    }
+
+    /// Why the grant with this id cannot be adopted.
+    fn missed(&self, id: &GrantId, found: &Found) -> String {
+        let all = || found.values().flatten();
+        if let Some((why, _)) = all().find_map(|found| found.unfit.get(id)) {
+            return format!("grant '{id}' cannot be adopted: {why}");
+        }
+        let fit = || all().flat_map(|found| &found.fit).map(|one| &one.id);
+        if fit().any(|other| other == id) {
+            return format!("grant '{id}' is none of those that --target, --email and --entitlement leave");
+        }
+        let mut sentence = unknown_id("no grant of what the rules give has", id, fit());
+        let unread = self.readings.values().filter_map(|reading| reading.as_ref().err());
+        for error in unread.chain(found.values().filter_map(|found| found.as_ref().err())) {
+            sentence += &format!("; not everything could be read: {error}");
+        }
+        sentence
+    }
+}
+
+fn each(found: &Result<Adoptable, String>) -> impl Iterator<Item = &Candidate> {
+    found.iter().flat_map(|found| &found.fit)
+}
+
+impl Seen {
+    fn adoptable(&self, known: &Known, name: &str, on_drift: OnDrift) -> Result<Adoptable, String> {
+        let plan = self.plan(known, name, on_drift, &self.owned)?;
+        let current = self.current.as_ref().map_err(String::clone)?;
+        let desired = known.desired(name, current, &self.owned).grants;
+        let tenure = |held: &Held| self.tenure(&held.access.entitlement);
+        let (fit, unfit) = adopt(known.now, &tenure, &desired, &current.grants, &self.owned, &plan);
+        Ok(Adoptable { fit, unfit })
+    }
+
+    /// The plan that makes `chosen` ours, and says what the next sync does with each.
+    fn adoption(&self, known: &Known, name: &str, on_drift: OnDrift, chosen: Vec<Candidate>) -> Result<Plan, String> {
+        // Numbers that no ledger has come to.
+        let ours = chosen.iter().zip((0..).map(|at| i64::MAX - at)).map(|(one, entry)| one.owned(entry));
+        let owned: Vec<Owned> = self.owned.iter().cloned().chain(ours).collect();
+        let after = self.plan(known, name, on_drift, &owned)?;
+        let note = |one: &Candidate| {
+            let next = one.next(&after, self.tenure(&one.grant.access.entitlement));
+            Note::NextSync { grant: one.grant.clone(), id: one.id.clone(), next }
+        };
+        let notes = chosen.iter().map(note).collect();
+        let adopt = |Candidate { id, grant, reasons }| Change::Adopt { grant, id, reasons };
+        Ok(Plan { changes: chosen.into_iter().map(adopt).collect(), notes })
+    }
+}
