@@ -56,10 +56,10 @@ pub struct Outage {
 pub enum Kill {
     /// It never begins.
     Missed,
-    /// It is gone as it waits for the so-manieth time; what it waits for is carried out, and nobody hears of it.
-    Dropped(u64),
     /// It writes down what it is about to do, and does none of it.
     Undone,
+    /// It does what it wrote down, and does not write down that it is done.
+    Unheard,
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): a few lines, and the same numbers everywhere.
@@ -121,10 +121,10 @@ impl Year {
         let first = self.start + INTERVAL;
         for run in (first..self.end).step_by(INTERVAL as usize) {
             if dice.percent(if busy.contains(&run) { 16 } else { 1 }) {
-                let kill = match dice.roll() % 8 {
+                let kill = match dice.roll() % 5 {
                     0 => Kill::Missed,
                     1 | 2 => Kill::Undone,
-                    _ => Kill::Dropped(1 + dice.roll() % 10),
+                    _ => Kill::Unheard,
                 };
                 self.kills.insert(run, kill);
             }

@@ -2,11 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::future::{Future as _, poll_fn};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use oncall_sync::config::Config;
@@ -67,8 +64,7 @@ impl Ours {
         fs::write(&config, settings(tenure, early, year)).expect("a config");
         let config = Config::load(&config).expect("a good config");
         let selection = Selection::new(&config, &Narrowing::default()).expect("all of it");
-        // One thread for files, so that what was begun is over when what is asked for next is.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         Self {
             tenure,
             early,
@@ -115,37 +111,35 @@ impl Ours {
         }
     }
 
-    /// The report of one run; `None` where it was dropped as it waited for the so-manieth time.
-    fn sync(&self, at: i64, drop_at: Option<u64>) -> Option<Report> {
+    fn sync(&self, at: i64) -> Report {
         let done = self.runtime.block_on(async {
             let deadline = tokio::time::Instant::now() + Duration::from_secs(240);
             let (stop, progress) = (Stop::at(deadline), Progress::new(true));
             let clock = Clock::new(oracle::utc(at));
             let run = RunContext { config: &self.config, clock, deadline, stop: &stop, progress: &progress };
-            let order = Order {
-                now: oracle::utc(at),
-                window: self.config.window,
-                dry_run: false,
-                force: false,
-                expected: None,
-                record: None,
-            };
-            let mut syncing = pin!(run::sync(&run, &self.selection, order));
-            let mut waits = 0;
-            poll_fn(|context| match syncing.as_mut().poll(context) {
-                Poll::Ready(done) => Poll::Ready(Some(done)),
-                Poll::Pending => {
-                    waits += 1;
-                    if drop_at == Some(waits) { Poll::Ready(None) } else { Poll::Pending }
-                }
-            })
-            .await
+            let (now, window) = (oracle::utc(at), self.config.window);
+            let order = Order { now, window, dry_run: false, force: false, expected: None, record: None };
+            run::sync(&run, &self.selection, order).await
         });
-        if done.is_none() {
-            let last = self.runtime.block_on(async { tokio::task::spawn_blocking(|| ()).await });
-            last.expect("files have a thread");
+        done.expect("it can run")
+    }
+
+    /// Leaves the ledger and the document as a killed run leaves them. A real kill strikes where chance has it, and the same
+    /// seed would not give the same year.
+    fn cut_short(&self, at: i64, kill: Kill) {
+        if matches!(kill, Kill::Missed) {
+            return;
         }
-        done.map(|report| report.expect("it can run"))
+        let lock = self.path("grants.json.lock");
+        fs::remove_file(&lock).and_then(|()| fs::create_dir(&lock)).expect("a lock that nobody can take");
+        self.sync(at);
+        fs::remove_dir(&lock).and_then(|()| fs::write(&lock, "")).expect("the lock");
+        if matches!(kill, Kill::Unheard) {
+            let (ledger, aside) = (self.path("ledger.db"), self.path("ledger.db.aside"));
+            fs::copy(&ledger, &aside).expect("what was written down");
+            self.sync(at);
+            fs::rename(&aside, &ledger).expect("it is there");
+        }
     }
 
     /// What the document says by now.
@@ -197,25 +191,16 @@ impl Tool for Ours {
             fs::write(self.path("rota.toml"), year.versions[version].rota.toml()).expect("the rota");
             self.written = Some(version);
         }
-        let lock = self.path("grants.json.lock");
-        let kill = year.kills.get(&at).copied();
-        let report = match kill {
-            Some(Kill::Missed) => None,
-            Some(Kill::Dropped(wait)) => self.sync(at, Some(wait)),
-            Some(Kill::Undone) => {
-                fs::remove_file(&lock).and_then(|()| fs::create_dir(&lock)).expect("a lock that nobody can take");
-                self.sync(at, None);
-                fs::remove_dir(&lock).and_then(|()| fs::write(&lock, "")).expect("the lock");
-                None
-            }
-            None => self.sync(at, None),
-        };
-        if let (Some(report), None) = (&report, kill) {
+        let kill = year.kills.get(&at);
+        if let Some(kill) = kill {
+            self.cut_short(at, *kill);
+        } else {
+            let report = self.sync(at);
             let expected = u8::from(self.down.iter().any(Option::is_some));
-            assert_eq!(report.exit_code, expected, "{} {}: {report:#?}", self.folder.path().display(), oracle::utc(at));
+            assert_eq!(report.exit_code, expected, "{}: {report:#?}", oracle::utc(at));
         }
         self.read(at);
-        Some(report.is_some())
+        Some(kill.is_none())
     }
 
     fn access(&self) -> &[Spans] {
