@@ -67,8 +67,11 @@ pub fn adopt(
     let (mut fit, mut unfit) = (Vec::new(), BTreeMap::new());
     for held in shown {
         let tenure = tenure(held);
-        let reason = desired.get(&held.access).and_then(|all| all.iter().find(|one| meets(tenure, held, &one.grant)));
         let wanted = open.get(&held.access).and_then(|all| all.iter().find(|grant| meets(tenure, held, grant)));
+        let reason = desired.get(&held.access).and_then(|all| {
+            let of = |one: &&&Wanted| wanted.is_none_or(|wanted| wanted.period.overlaps(&one.grant.period));
+            all.iter().filter(of).find(|one| meets(tenure, held, &one.grant))
+        });
         let why = match (reason, wanted) {
             _ if ours.contains(&held.id) => Unfit::Ours,
             _ if held.until.is_some_and(|until| until <= now) => Unfit::Ended,

@@ -128,7 +128,9 @@ impl Step<'_> {
                 _ => away.extend(self.gone(wanted, ours.owned)),
             }
         }
-        let wanted = without(wanted, away, live.iter().map(|(_, shown)| *shown));
+        // What stands, stands now, whenever it was meant to begin.
+        let standing = live.iter().filter_map(|(_, shown)| Period::new(self.now.min(shown.start()), shown.end()));
+        let wanted = without(wanted, away, standing);
         let mut live = live.into_iter();
         for wanted in wanted {
             if wanted.grant.period.start() > self.now {

@@ -9,6 +9,7 @@ mod failures;
 mod help;
 mod ledger;
 mod network;
+mod ownership;
 mod progress;
 mod signals;
 mod sync;

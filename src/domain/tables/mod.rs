@@ -3,8 +3,10 @@
 //! Times are minutes, and it is always minute 100: what began before is given from minute 100 on.
 
 mod desired;
+mod drift;
 mod limits;
 mod outage;
+mod ownership;
 mod plan;
 mod standing;
 
