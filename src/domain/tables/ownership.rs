@@ -71,10 +71,14 @@ fn a_slip_in_a_name_is_told_with_what_was_probably_meant() {
 
 #[test]
 fn a_release_forgets_what_is_certain_and_leaves_the_rest_to_a_sync() {
-    let owned = [owned(1, Some("g"), 50, 200), owned(2, None, 50, 300), owned(3, Some("h"), 50, 60)];
-    assert_eq!(said(&release(&owned, &|_| true, false)), "release #1; release #3; unsettled 50..300 false");
+    let other = |one: Owned| Owned { grant: Grant { access: access("b", "e"), ..one.grant.clone() }, ..one };
+    let owned = [owned(1, Some("g"), 50, 200), other(owned(2, None, 50, 300)), owned(3, Some("h"), 50, 60)];
+    assert_eq!(said(&release(&owned, &|_| true, false)), "release #1; release #3; unsettled 50..300 of b/e false");
     assert_eq!(said(&release(&owned, &|one| one.entry == 3, false)), "release #3");
     assert_eq!(said(&release(&owned, &|_| true, true)), "release #1; release #2; release #3", "no sync can");
+    let moved = [other(owned[0].clone()), owned[1].clone()];
+    let open = "unsettled 50..200 of b/e false; unsettled 50..300 of b/e false";
+    assert_eq!(said(&release(&moved, &|_| true, false)), open, "the move may have been made");
 }
 
 fn revoked(tenure: Tenure, on_drift: OnDrift, held: Vec<Held>, owned: &[Owned], meant: &[i64]) -> String {
