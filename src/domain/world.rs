@@ -193,7 +193,7 @@ impl World {
         let (readings, aliases) = (self.readings([false; 2]), BTreeMap::new());
         let plan = self.plan(&readings);
         let wanted = self.known(&readings, &aliases).desired(TARGET, &self.current(), &self.owned).grants;
-        let (fit, _) = adopt(self.now, &|_| self.tenure, &wanted, &self.grants, &self.owned, &plan);
+        let Adoptable { fit, .. } = adopt(self.now, &|_| self.tenure, &wanted, &self.grants, &self.owned, &plan);
         for Candidate { id, grant, reasons } in fit {
             self.write_down(&Change::Adopt { grant, id, reasons });
         }

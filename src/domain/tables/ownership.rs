@@ -1,5 +1,7 @@
 //! Who is meant, what may be adopted, what is released and taken back.
 
+use std::slice::from_ref;
+
 use super::*;
 
 fn ids(ids: &[&str]) -> Choice {
@@ -94,12 +96,12 @@ fn a_revoke_takes_back_what_is_there_settles_what_is_open_and_forgets_what_is_go
         let show = |id, until| held(tenure, id, 50, until);
         let revoked = |held, owned: &[Owned], meant: &[i64]| revoked(tenure, OnDrift::Restore, held, owned, meant);
         let live = owned(1, Some("g"), 50, 200);
-        assert_eq!(revoked(vec![show("g", 200)], &[live.clone()], &[1]), "revoke #1", "{tenure:?}");
-        assert_eq!(revoked(vec![show("g", 200)], &[live.clone()], &[]), "", "{tenure:?}: another is meant");
-        assert_eq!(revoked(vec![show("s", 200)], &[live.clone()], &[1]), "forget #1", "{tenure:?}: a stranger's");
-        assert_eq!(revoked(vec![show("g", 90)], &[ended.clone()], &[1]), late, "{tenure:?}: it has ended");
+        assert_eq!(revoked(vec![show("g", 200)], from_ref(&live), &[1]), "revoke #1", "{tenure:?}");
+        assert_eq!(revoked(vec![show("g", 200)], from_ref(&live), &[]), "", "{tenure:?}: another is meant");
+        assert_eq!(revoked(vec![show("s", 200)], from_ref(&live), &[1]), "forget #1", "{tenure:?}: a stranger's");
+        assert_eq!(revoked(vec![show("g", 90)], from_ref(&ended), &[1]), late, "{tenure:?}: it has ended");
         let intent = owned(1, None, 50, 200);
-        assert_eq!(revoked(vec![show("g", 200)], &[intent.clone()], &[1]), "confirm #1 as g; revoke #1", "{tenure:?}");
+        assert_eq!(revoked(vec![show("g", 200)], from_ref(&intent), &[1]), "confirm #1 as g; revoke #1", "{tenure:?}");
         assert_eq!(revoked(vec![], &[intent], &[1]), "forget #1", "{tenure:?}");
     }
 }
@@ -147,7 +149,7 @@ fn adoptable(tenure: Tenure, wants: &[(i64, i64)], shown: &[Held], owned: &[Owne
     let desired = Desired { grants: wants.iter().map(|(from, until)| wanted(*from, *until)).collect(), notes: vec![] };
     let current = Current { grants: shown.to_vec(), ..Current::default() };
     let plan = |owned: &[Owned]| super::super::plan(at(NOW), &|_| tenure, OnDrift::Restore, &desired, &current, owned);
-    let (fit, unfit) = adopt(at(NOW), &|_| tenure, &desired.grants, shown, owned, &plan(owned));
+    let Adoptable { fit, unfit } = adopt(at(NOW), &|_| tenure, &desired.grants, shown, owned, &plan(owned));
     let adopted = fit.iter().enumerate().map(|(at, one)| one.owned(1000 + at as i64));
     let after = plan(&owned.iter().cloned().chain(adopted).collect::<Vec<_>>());
     let next = |one: &Candidate| match one.next(&after, tenure) {
@@ -203,7 +205,7 @@ fn the_reasons_are_those_of_what_is_not_served_yet() {
     let owned = [owned(1, Some("g"), 50, 200)];
     let current = Current { grants: shown.clone(), ..Current::default() };
     let plan = super::super::plan(at(NOW), &|_| Tenure::Scheduled, OnDrift::Restore, &desired, &current, &owned);
-    let (fit, _) = adopt(at(NOW), &|_| Tenure::Scheduled, &desired.grants, &shown, &owned, &plan);
+    let Adoptable { fit, .. } = adopt(at(NOW), &|_| Tenure::Scheduled, &desired.grants, &shown, &owned, &plan);
     assert_eq!(fit.iter().map(|one| &one.reasons).collect::<Vec<_>>(), [&reasons("next", 300, 400)]);
 }
 
