@@ -133,7 +133,8 @@ impl Step<'_> {
         let wanted = without(wanted, away, standing);
         let mut live = live.into_iter();
         for wanted in wanted {
-            if wanted.grant.period.start() > self.now {
+            // What was adopted before its shift may stand already; what it rests on not being read does not end it.
+            if wanted.grant.period.start() > self.now && !(wanted.stands && live.len() > 0) {
                 // Of what is cut off, the note about the drift says when it comes again.
                 if !wanted.stands && matches!(wanted, Cow::Borrowed(_)) {
                     self.plan.notes.push(Note::NotYet { grant: wanted.grant.clone() });
