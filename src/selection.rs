@@ -78,8 +78,9 @@ impl Selection {
             return Ok(Self { purpose, asked: BTreeMap::new(), ..self });
         }
         if let Purpose::Adopt(choice) = &purpose {
-            for target in choice.targets.iter().filter(|target| !config.targets.contains_key(*target)) {
-                bail!("no target is called '{target}'{}", near(target, config.targets.keys().map(String::as_str)));
+            for target in &choice.targets {
+                let known = config.targets.keys().map(String::as_str);
+                ensure!(config.targets.contains_key(target), "no target is called '{target}'{}", near(target, known));
             }
         }
         Ok(Self { purpose, ..self })

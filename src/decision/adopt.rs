@@ -4,15 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Decision, Inputs, Seen};
 use crate::domain::{
-    Candidate, Change, Choice, Grant, GrantId, Held, Item, Known, Note, OnDrift, Owned, Plan, Unfit, adopt, unknown_id,
+    Adoptable, Candidate, Change, Choice, Grant, GrantId, Held, Item, Known, Note, OnDrift, Owned, Plan, Unfit, adopt,
+    unknown_id,
 };
-
-/// What stands on one target and is not ours.
-#[derive(Default)]
-struct Adoptable {
-    fit: Vec<Candidate>,
-    unfit: BTreeMap<GrantId, (Unfit, Option<Grant>)>,
-}
 
 /// By target, or why it could not be read.
 type Found = BTreeMap<String, Result<Adoptable, String>>;
@@ -95,8 +89,7 @@ impl Seen {
         let current = self.current.as_ref().map_err(String::clone)?;
         let desired = known.desired(name, current, &self.owned).grants;
         let tenure = |held: &Held| self.tenure(&held.access.entitlement);
-        let (fit, unfit) = adopt(known.now, &tenure, &desired, &current.grants, &self.owned, &plan);
-        Ok(Adoptable { fit, unfit })
+        Ok(adopt(known.now, &tenure, &desired, &current.grants, &self.owned, &plan))
     }
 
     /// The plan that makes `chosen` ours, and says what the next sync does with each.

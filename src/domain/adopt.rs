@@ -16,6 +16,14 @@ pub struct Candidate {
     pub reasons: Reasons,
 }
 
+/// What a target shows, held against what is desired.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Adoptable {
+    pub fit: Vec<Candidate>,
+    /// Why the others cannot be adopted, and what is desired of them.
+    pub unfit: BTreeMap<GrantId, (Unfit, Option<Grant>)>,
+}
+
 impl Candidate {
     /// As it would be in the ledger.
     pub fn owned(&self, entry: i64) -> Owned {
@@ -39,8 +47,7 @@ impl Candidate {
     }
 }
 
-/// Every grant that is shown and could be adopted, and why the others cannot be; `wanted` is what is desired, and `plan`
-/// what a sync would do.
+/// Sorts every grant that is shown; `wanted` is what is desired, and `plan` what a sync would do.
 ///
 /// What ours covers is left to its giver: adopted, the next sync would only take it back.
 pub fn adopt(
@@ -50,7 +57,7 @@ pub fn adopt(
     shown: &[Held],
     owned: &[Owned],
     plan: &Plan,
-) -> (Vec<Candidate>, BTreeMap<GrantId, (Unfit, Option<Grant>)>) {
+) -> Adoptable {
     let mut ours: BTreeSet<&GrantId> = owned.iter().filter_map(|owned| owned.id.as_ref()).collect();
     ours.extend(plan.changes.iter().filter_map(|change| match change {
         Change::Confirm { id, .. } => Some(id),
@@ -64,11 +71,14 @@ pub fn adopt(
     for grant in unserved(plan) {
         open.entry(&grant.access).or_default().push(grant);
     }
-    let (mut fit, mut unfit) = (Vec::new(), BTreeMap::new());
+    let Adoptable { mut fit, mut unfit } = Adoptable::default();
     for held in shown {
         let tenure = tenure(held);
-        let reason = desired.get(&held.access).and_then(|all| all.iter().find(|one| meets(tenure, held, &one.grant)));
         let wanted = open.get(&held.access).and_then(|all| all.iter().find(|grant| meets(tenure, held, grant)));
+        let reason = desired.get(&held.access).and_then(|all| {
+            let of = |one: &&&Wanted| wanted.is_none_or(|wanted| wanted.period.overlaps(&one.grant.period));
+            all.iter().filter(of).find(|one| meets(tenure, held, &one.grant))
+        });
         let why = match (reason, wanted) {
             _ if ours.contains(&held.id) => Unfit::Ours,
             _ if held.until.is_some_and(|until| until <= now) => Unfit::Ended,
@@ -84,7 +94,7 @@ pub fn adopt(
         unfit.insert(held.id.clone(), (why, reason.map(|reason| reason.grant.clone())));
     }
     fit.sort();
-    (fit, unfit)
+    Adoptable { fit, unfit }
 }
 
 /// What is desired and nothing of ours gives yet.

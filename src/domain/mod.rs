@@ -22,7 +22,7 @@ mod tables;
 #[cfg(test)]
 mod world;
 
-pub use adopt::{Candidate, adopt};
+pub use adopt::{Adoptable, Candidate, adopt};
 pub use change::{Change, Next, Note, OnDrift, Plan, Unfit};
 pub use clock::{TOLERANCE, Witness, Witnesses};
 pub use desired::{Desired, Known, Wanted};

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountId, Change, Current, Desired, Email, Entitlement, Grant, GrantId, Note, OnDrift, Owned, Plan, Tenure, plan,
+    Access, AccountId, Change, Current, Desired, Email, Entitlement, Grant, GrantId, Note, OnDrift, Owned, Plan,
+    Tenure, plan,
 };
 use crate::near::hint;
 
@@ -143,14 +144,17 @@ impl Choice {
 
 /// The plan that gives up what is `meant`, without a look at the target.
 ///
-/// Whether an intent was carried out is not known then: it is left for a sync to settle, unless nobody can any more,
-/// because the target is `lost`.
+/// Whether an intent was carried out is not known then, nor which grant a move has left: such an access is left for a sync
+/// to settle, unless nobody can any more, because the target is `lost`.
 pub fn release(owned: &[Owned], meant: &dyn Fn(&Owned) -> bool, lost: bool) -> Plan {
     let mut plan = Plan::default();
+    let intents = owned.iter().filter(|owned| owned.id.is_none() && !lost);
+    let open: BTreeSet<&Access> = intents.map(|owned| &owned.grant.access).collect();
     for owned in owned.iter().filter(|owned| meant(owned)) {
-        match owned.id {
-            None if !lost => plan.notes.push(Note::Unsettled { grant: owned.grant.clone(), given: false }),
-            _ => plan.changes.push(Change::Release { owned: owned.clone() }),
+        if open.contains(&owned.grant.access) {
+            plan.notes.push(Note::Unsettled { grant: owned.grant.clone(), given: false });
+        } else {
+            plan.changes.push(Change::Release { owned: owned.clone() });
         }
     }
     plan.changes.sort();

@@ -128,10 +128,13 @@ impl Step<'_> {
                 _ => away.extend(self.gone(wanted, ours.owned)),
             }
         }
-        let wanted = without(wanted, away, live.iter().map(|(_, shown)| *shown));
+        // What stands, stands now, whenever it was meant to begin.
+        let standing = live.iter().filter_map(|(_, shown)| Period::new(self.now.min(shown.start()), shown.end()));
+        let wanted = without(wanted, away, standing);
         let mut live = live.into_iter();
         for wanted in wanted {
-            if wanted.grant.period.start() > self.now {
+            // What was adopted before its shift may stand already; what it rests on not being read does not end it.
+            if wanted.grant.period.start() > self.now && !(wanted.stands && live.len() > 0) {
                 // Of what is cut off, the note about the drift says when it comes again.
                 if !wanted.stands && matches!(wanted, Cow::Borrowed(_)) {
                     self.plan.notes.push(Note::NotYet { grant: wanted.grant.clone() });

@@ -68,12 +68,11 @@ fn converges(run: &Run) {
 fn owns(run: &Run) {
     let strangers = |grants: &[Held]| -> Vec<Held> {
         let ended = |held: &&Held| held.until.is_none_or(|until| until > run.world.now);
-        grants.iter().filter(|held| held.id.0.starts_with("stranger")).filter(ended).cloned().collect()
+        grants.iter().filter(|held| !run.world.is_ours(&held.id)).filter(ended).cloned().collect()
     };
     assert_eq!(strangers(&run.grants_before), strangers(&run.world.grants), "a stranger's grant was touched");
     if !run.killed {
-        for held in run.world.grants.iter().filter(|held| held.id.0.starts_with("ours") && is_live(held, run.world.now))
-        {
+        for held in run.world.grants.iter().filter(|held| run.world.is_ours(&held.id) && is_live(held, run.world.now)) {
             let known = run.world.owned.iter().any(|owned| owned.id.as_ref() == Some(&held.id));
             assert!(known, "{held:?} is ours, and the ledger does not know it");
         }
@@ -142,7 +141,7 @@ fn least(run: &Run) {
     if run.killed || run.failed != [false; 2] || !run.world.suspended.is_empty() {
         return;
     }
-    let ours: Vec<Held> = run.world.grants.iter().filter(|held| held.id.0.starts_with("ours")).cloned().collect();
+    let ours: Vec<Held> = run.world.grants.iter().filter(|held| run.world.is_ours(&held.id)).cloned().collect();
     for instant in instants(run.world) {
         for (person, entitlement) in accesses() {
             if on_call(run.world, person, entitlement, instant) == Some(false)

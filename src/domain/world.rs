@@ -56,6 +56,8 @@ pub struct World {
     pub owned: Vec<Owned>,
     /// What of ours was taken away, and by no run that lived to write it down.
     pub taken: BTreeSet<GrantId>,
+    /// A stranger's that became ours, or ours that became a stranger's.
+    switched: BTreeSet<GrantId>,
     next: i64,
 }
 
@@ -71,6 +73,7 @@ impl World {
             grants: Vec::new(),
             owned: Vec::new(),
             taken: BTreeSet::new(),
+            switched: BTreeSet::new(),
             next: 1,
         }
     }
@@ -142,6 +145,16 @@ impl World {
             }
             Event::StrangerLeaves { grant } => self.remove(grant, true),
             Event::HandRemoves { grant } => self.remove(grant, false),
+            Event::Adopt => self.adopt(),
+            Event::Release { person } => {
+                let plan = release(&self.owned, &theirs(person), false);
+                plan.changes.iter().for_each(|change| self.write_down(change));
+            }
+            Event::Revoke { person } => {
+                let (current, tenure) = (self.current(), self.tenure);
+                let plan = revoke(self.now, &|_| tenure, self.on_drift, &current, &self.owned, &theirs(person));
+                self.apply(&plan, &mut usize::MAX.clone(), &mut Vec::new());
+            }
             Event::Suspend { person } => drop(self.suspended.insert(person)),
             Event::Resume { person } => drop(self.suspended.remove(&person)),
             Event::Run { .. } => unreachable!("runs are made by `live`"),
@@ -156,12 +169,33 @@ impl World {
     }
 
     fn remove(&mut self, at: usize, strangers: bool) {
-        let of = |held: &&Held| held.id.0.starts_with("stranger") == strangers;
+        let of = |held: &&Held| self.is_ours(&held.id) != strangers;
         let ids: Vec<GrantId> = self.grants.iter().filter(of).map(|held| held.id.clone()).collect();
         if !ids.is_empty() {
             let id = &ids[at % ids.len()];
             self.grants.retain(|held| held.id != *id);
             self.taken.insert(id.clone());
+        }
+    }
+
+    /// By what was done, and not by the ledger.
+    pub fn is_ours(&self, id: &GrantId) -> bool {
+        id.0.starts_with("ours") != self.switched.contains(id)
+    }
+
+    fn switch(&mut self, id: GrantId) {
+        if !self.switched.remove(&id) {
+            self.switched.insert(id);
+        }
+    }
+
+    fn adopt(&mut self) {
+        let (readings, aliases) = (self.readings([false; 2]), BTreeMap::new());
+        let plan = self.plan(&readings);
+        let wanted = self.known(&readings, &aliases).desired(TARGET, &self.current(), &self.owned).grants;
+        let Adoptable { fit, .. } = adopt(self.now, &|_| self.tenure, &wanted, &self.grants, &self.owned, &plan);
+        for Candidate { id, grant, reasons } in fit {
+            self.write_down(&Change::Adopt { grant, id, reasons });
         }
     }
 
@@ -200,18 +234,14 @@ impl World {
         (0..2).map(|at| ((format!("source {at}"), asked(at)), answer(at))).collect()
     }
 
+    fn known<'a>(&'a self, readings: &'a Readings, aliases: &'a Aliases) -> Known<'a> {
+        let (now, window, rules) = (self.now, self.window(), &*self.rules);
+        Known { now, window, rules, readings, aliases, other_rules_stand: false }
+    }
+
     pub fn plan(&self, readings: &Readings) -> Plan {
-        let aliases = BTreeMap::new();
-        let known = Known {
-            now: self.now,
-            window: self.window(),
-            rules: &self.rules,
-            readings,
-            aliases: &aliases,
-            other_rules_stand: false,
-        };
-        let current = self.current();
-        let desired = known.desired(TARGET, &current, &self.owned);
+        let (aliases, current) = (BTreeMap::new(), self.current());
+        let desired = self.known(readings, &aliases).desired(TARGET, &current, &self.owned);
         plan(self.now, &|_| self.tenure, self.on_drift, &desired, &current, &self.owned)
     }
 
@@ -221,19 +251,23 @@ impl World {
         let (owned_before, grants_before) = (self.owned.clone(), self.grants.clone());
         let mut steps = Vec::new();
         let mut left = killed_after.unwrap_or(usize::MAX);
+        self.apply(&plan, &mut left, &mut steps);
+        let killed = left == 0;
+        check(&Run { world: self, failed, killed, readings, plan, owned_before, grants_before, steps });
+    }
+
+    fn apply(&mut self, plan: &Plan, left: &mut usize, steps: &mut Vec<Vec<Held>>) {
         let (bookkeeping, calls): (Vec<&Change>, Vec<&Change>) =
             plan.changes.iter().partition(|change| change.is_bookkeeping());
         // One transaction of the ledger.
-        if !bookkeeping.is_empty() && left > 0 {
-            left -= 1;
+        if !bookkeeping.is_empty() && *left > 0 {
+            *left -= 1;
             bookkeeping.into_iter().for_each(|change| self.write_down(change));
             steps.push(self.grants.clone());
         }
         for change in calls {
-            self.carry_out(change, &mut left, &mut steps);
+            self.carry_out(change, left, steps);
         }
-        let killed = left == 0;
-        check(&Run { world: self, failed, killed, readings, plan, owned_before, grants_before, steps });
     }
 
     fn write_down(&mut self, change: &Change) {
@@ -245,10 +279,14 @@ impl World {
             }
             Change::Adopt { grant, id, reasons } => {
                 let entry = self.number();
+                self.switch(id.clone());
                 self.owned.push(Owned { entry, id: Some(id), grant, reasons });
             }
             change => {
-                let entry = change.owned().expect("it is forgotten or released").entry;
+                let Owned { entry, id, .. } = change.owned().expect("it is forgotten or released").clone();
+                if let (Change::Release { .. }, Some(id)) = (&change, id) {
+                    self.switch(id);
+                }
                 self.owned.retain(|owned| owned.entry != entry);
             }
         }
@@ -320,6 +358,10 @@ impl World {
         let until = (self.tenure != Tenure::Standing).then(|| grant.period.end());
         self.grants.push(Held { id: GrantId(format!("ours {number}")), access, from, until, foreign: false });
     }
+}
+
+fn theirs(person: usize) -> impl Fn(&Owned) -> bool {
+    move |owned| owned.grant.email == email(person)
 }
 
 fn intent(entry: i64, grant: &Grant, reasons: &Reasons) -> Owned {

@@ -38,6 +38,9 @@ fn the_program() {
       init         Write a commented starter config
       schema       Print a JSON Schema
       completions  Print a completion script for a shell
+      adopt        Take over grants of somebody else's that whoever is on call is to have
+      release      Give up what is ours, and leave it on the target
+      revoke       Take back what is ours, now
       help         Print this message or the help of the given subcommand(s)
 
     Options:
@@ -165,6 +168,40 @@ fn completions() {
 
     Arguments:
       <SHELL>  [possible values: bash, elvish, fish, powershell, zsh]
+    ");
+}
+
+#[test]
+fn adopt() {
+    insta::assert_snapshot!(verb("adopt"), @r"
+    Take over grants of somebody else's that whoever is on call is to have
+
+    Without --id and --all it only shows them. What is adopted is ours: syncs move it, take it back and
+    end it.
+
+    Usage: oncall-sync adopt [OPTIONS]
+    ");
+}
+
+#[test]
+fn release() {
+    insta::assert_snapshot!(verb("release"), @r"
+    Give up what is ours, and leave it on the target
+
+    It is a stranger's from then on: syncs leave it alone. No target is asked anything.
+
+    Usage: oncall-sync release [OPTIONS]
+    ");
+}
+
+#[test]
+fn revoke() {
+    insta::assert_snapshot!(verb("revoke"), @r"
+    Take back what is ours, now
+
+    No schedule is read. The next sync gives it again to whoever is on call still.
+
+    Usage: oncall-sync revoke [OPTIONS]
     ");
 }
 

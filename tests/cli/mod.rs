@@ -16,6 +16,7 @@ mod kill;
 mod ledger;
 mod network;
 mod outages;
+mod ownership;
 mod postgres;
 mod progress;
 mod reviewed;

@@ -4,8 +4,10 @@
 
 mod clock;
 mod desired;
+mod drift;
 mod limits;
 mod outage;
+mod ownership;
 mod plan;
 mod standing;
 

@@ -101,6 +101,18 @@ fn nothing_is_given_again_because_of_something_unread() {
     }
 }
 
+/// A membership that was adopted before the shift for which it is ours.
+#[test]
+fn what_was_adopted_ahead_of_its_shift_stands_during_an_outage() {
+    let adopted = || Setup::new().owns("rule", &shift(150, 200), 200);
+    assert_eq!(adopted().down("S").plan(Tenure::Standing), "stands 150..200");
+    assert_eq!(
+        adopted().reads("S", [shift(150, 200)]).plan(Tenure::Standing),
+        "revoke #1; not yet 150..200",
+        "it is read, and not due"
+    );
+}
+
 #[test]
 fn what_may_only_be_hidden_is_not_forgotten() {
     let hidden = |tenure, until| {

@@ -41,6 +41,14 @@ pub enum Event {
     HandRemoves {
         grant: usize,
     },
+    /// Everything that can be is adopted.
+    Adopt,
+    Release {
+        person: usize,
+    },
+    Revoke {
+        person: usize,
+    },
     Suspend {
         person: usize,
     },
@@ -67,6 +75,9 @@ pub fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(person, entitlement, minutes)| Event::Stranger { person, entitlement, minutes }),
         1 => any::<prop::sample::Index>().prop_map(|grant| Event::StrangerLeaves { grant: grant.index(1000) }),
         1 => any::<prop::sample::Index>().prop_map(|grant| Event::HandRemoves { grant: grant.index(1000) }),
+        1 => Just(Event::Adopt),
+        1 => person.clone().prop_map(|person| Event::Release { person }),
+        1 => person.clone().prop_map(|person| Event::Revoke { person }),
         1 => person.clone().prop_map(|person| Event::Suspend { person }),
         1 => person.prop_map(|person| Event::Resume { person }),
         6 => (prop::array::uniform2(prop::bool::weighted(0.15)), prop::option::weighted(0.2, 0..6usize))
