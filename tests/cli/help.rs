@@ -38,6 +38,7 @@ fn the_program() {
       init         Write a commented starter config
       schema       Print a JSON Schema
       completions  Print a completion script for a shell
+      ledger       Move the ledger to another place
       help         Print this message or the help of the given subcommand(s)
 
     Options:
