@@ -190,6 +190,8 @@ impl<'a> Applier<'a> {
     ) -> Vec<Finished<'c>> {
         let mut finished = Vec::with_capacity(calls.len());
         for call in calls {
+            // Whatever has arrived meanwhile is seen to first: that the ledger's session has ended, above all.
+            tokio::task::yield_now().await;
             let unwritten = broken.get().then_some("the ledger cannot be written");
             let (outcome, learnt) = match unwritten.or_else(|| self.stop.reason()) {
                 Some(reason) => {

@@ -29,6 +29,8 @@ struct Scripted {
     turns: Mutex<BTreeMap<String, VecDeque<Turn>>>,
     calls: Mutex<Vec<String>>,
     stop: Option<Stop>,
+    /// What is given is never answered.
+    hangs: bool,
 }
 
 impl Scripted {
@@ -71,7 +73,11 @@ impl Target for Scripted {
     }
 
     async fn grant(&self, wanted: &Grant) -> Result<GrantId> {
-        self.turn("grant", wanted)
+        let answer = self.turn("grant", wanted);
+        if self.hangs {
+            std::future::pending::<()>().await;
+        }
+        answer
     }
 
     async fn revoke(&self, held: &Owned) -> Result<()> {
@@ -295,6 +301,26 @@ async fn a_word_to_stop_lets_the_call_in_flight_end_and_begins_no_other() {
     assert_eq!(applied.outcomes[0], done("new a"));
     assert!(applied.outcomes[1..].iter().all(|outcome| matches!(outcome, Outcome::Skipped(_))));
     assert_eq!(applied.diary[2..], ["confirm 100 as new a", "forget 101"], "what never began is no intent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_ledger_gives_up_the_call_in_flight_and_begins_no_other() {
+    let stop = Stop::at(Instant::now() + std::time::Duration::from_secs(3600));
+    stop.hold_until(Instant::now() + std::time::Duration::from_secs(10));
+    let target = Scripted { stop: Some(stop), hangs: true, ..Scripted::default() };
+    let start = Instant::now();
+    let changes = vec![create("a", 0, 1), create("a", 2, 3), Change::Revoke { owned: owned(4, "b", 0, 1) }];
+    let applied = apply(&target, Diary::default(), changes, &[]).await;
+    assert_eq!((start.elapsed().as_secs(), target.calls()), (10, vec!["grant a".to_owned()]));
+    assert!(matches!(&applied.outcomes[0], Outcome::Failed(why) if why.contains("is not known")));
+    assert!(
+        applied.outcomes[1..].iter().all(|outcome| matches!(outcome, Outcome::Skipped(why) if why.contains("lost")))
+    );
+    assert!(
+        !applied.diary.iter().any(|line| line == "forget 100"),
+        "its intent stays for the next run: {:?}",
+        applied.diary
+    );
 }
 
 #[tokio::test]

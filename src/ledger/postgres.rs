@@ -140,24 +140,29 @@ impl Postgres {
 
     async fn read(&self, sql: &str, parameters: Vec<i64>) -> Result<Vec<tokio_postgres::Row>> {
         let parameters = parameters.into_iter().map(|number| (Box::new(number) as Box<_>, Type::INT8)).collect();
-        Ok(self.session.ask(&[Statement { sql, parameters }]).await?.remove(0))
+        Ok(self.unless_lost(self.session.ask(&[Statement { sql, parameters }])).await?.remove(0))
+    }
+
+    /// The answer, not waited for once the lock is lost.
+    async fn unless_lost<T>(&self, answer: impl Future<Output = Result<T>>) -> Result<T> {
+        let Some(Held { stop, .. }) = &self.held else { return answer.await };
+        tokio::select! {
+            biased;
+            () = stop.lost() => bail!("{LOST}"),
+            answer = answer => answer,
+        }
     }
 
     /// Runs `statements` as one transaction, if this run still holds the ledger.
     async fn commit(&self, statements: Vec<Statement<'_>>) -> Result<Vec<Vec<tokio_postgres::Row>>> {
         let Some(Held { token, stop, .. }) = &self.held else { bail!("it was opened to be read") };
-        ensure!(!stop.is_lost(), "{LOST}");
         let sent = Instant::now();
         let all: Vec<_> = std::iter::once(lease::renewal(*token, SPANS)).chain(statements).collect();
-        let mut answers = tokio::select! {
-            biased;
-            () = stop.lost() => bail!("{LOST}; whether this was written is not known"),
-            answers = self.session.transaction(&all) => answers.inspect_err(|error| {
-                if lease::is_lost(error) {
-                    stop.lose();
-                }
-            })?,
-        };
+        let mut answers = self.unless_lost(self.session.transaction(&all)).await.inspect_err(|error| {
+            if lease::is_lost(error) {
+                stop.lose();
+            }
+        })?;
         stop.hold_until(lease::believed(sent, SPANS));
         answers.remove(0);
         Ok(answers)
@@ -215,11 +220,13 @@ impl Ledger for Postgres {
     }
 
     async fn close(&mut self) {
-        let Some(held) = self.held.take() else { return };
+        let Some(held) = &self.held else { return };
         held.beat.abort();
-        if let Err(error) = lease::release(&self.session, held.token).await {
+        let released = self.unless_lost(lease::release(&self.session, held.token)).await;
+        if let Err(error) = released {
             tracing::debug!("the ledger's lock is given back by the end of its session: {error:#}");
         }
+        self.held = None;
     }
 }
 

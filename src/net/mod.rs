@@ -170,3 +170,32 @@ pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     host == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_more_is_sent_once_the_ledger_is_lost() {
+        let end = Instant::now() + Duration::from_secs(3600);
+        let stop = Stop::at(end);
+        let context = Context::new(Clock::new(DateTime::UNIX_EPOCH), end).heeding(&stop);
+        let send = || context.attempt(TIMEOUT, async {});
+        stop.hold_until(Instant::now() + Duration::from_secs(10));
+        send().await.expect("sent");
+        tokio::time::advance(Duration::from_secs(10)).await;
+        let error = send().await.expect_err("not sent");
+        assert!(error.to_string().contains("the ledger's lock was lost"), "{error:#}");
+        assert_eq!(context.requests(), 1);
+    }
+
+    /// What ends the ledger's session and what a target answered come in together: the first is seen to before more is sent.
+    #[tokio::test]
+    async fn what_has_arrived_is_seen_to_before_anything_is_sent() {
+        let end = Instant::now() + Duration::from_secs(3600);
+        let stop = Stop::at(end);
+        let context = Context::new(Clock::new(DateTime::UNIX_EPOCH), end).heeding(&stop);
+        tokio::spawn(async move { stop.lose() });
+        context.attempt(TIMEOUT, async {}).await.expect_err("not sent");
+    }
+}

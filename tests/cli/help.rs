@@ -41,6 +41,7 @@ fn the_program() {
       adopt        Take over grants of somebody else's that whoever is on call is to have
       release      Give up what is ours, and leave it on the target
       revoke       Take back what is ours, now
+      ledger       Move the ledger to another place
       help         Print this message or the help of the given subcommand(s)
 
     Options:

@@ -163,6 +163,8 @@ async fn tls_is_what_sslmode_says() {
     let ca = database.server.ca_file().display().to_string();
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("ledger.url");
+    // Whose members those who need a password are.
+    open(&place(&database)).await.close().await;
     let right = database.url_of(SEALED);
     let by_address = right.replace(TLS_NAME, "127.0.0.1");
     assert_ne!(right, by_address);
