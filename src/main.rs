@@ -6,13 +6,15 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use clap::{CommandFactory as _, Parser as _};
-use oncall_sync::cli::{Cli, Common, Document, Output, Verb};
+use oncall_sync::audit::Filter;
+use oncall_sync::cli::{self, Cli, Common, Document, Form, Moment, Output, Verb};
 use oncall_sync::config::{self, Config, check_window};
+use oncall_sync::domain::Email;
 use oncall_sync::exit::Exit;
 use oncall_sync::ledger::Locked;
 use oncall_sync::net::Clock;
 use oncall_sync::progress::Progress;
-use oncall_sync::report::{self, Checked, Owning, Report, Roster, Style};
+use oncall_sync::report::{self, AuditForm, AuditLine, Checked, Owning, Report, Roster, Style};
 use oncall_sync::run::{self, Order};
 use oncall_sync::selection::{Narrowing, Selection};
 use oncall_sync::stop::Stop;
@@ -48,6 +50,7 @@ fn run(cli: Cli) -> Result<u8> {
                 Document::Shifts => report::schema::<Roster>(),
                 Document::Check => report::schema::<Checked>(),
                 Document::Grants => report::schema::<Owning>(),
+                Document::Audit => report::schema::<AuditLine>(),
             };
             report::print(&report::json(&schema))?;
             return Ok(0);
@@ -58,7 +61,7 @@ fn run(cli: Cli) -> Result<u8> {
             report::print(&String::from_utf8(script).context("the completion script is text")?)?;
             return Ok(0);
         }
-        Some(Verb::Shifts { .. } | Verb::Check | Verb::Grants) | None => {}
+        Some(Verb::Shifts { .. } | Verb::Check | Verb::Grants | Verb::Audit(_)) | None => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no async runtime")?;
     runtime.block_on(with_config(&cli))
@@ -81,6 +84,7 @@ async fn with_config(cli: &Cli) -> Result<u8> {
         Some(Verb::Shifts { from }) => show::shifts(&run, &selection, from.unwrap_or(now), window, &style, json).await,
         Some(Verb::Check) => show::check(&run, &selection, now, window, &style, json).await,
         Some(Verb::Grants) => show::grants(&config, &style, json).await,
+        Some(Verb::Audit(asked)) => audit(asked, &config, now, &zone, json).await,
         _ => {
             let order = Order { now, window, dry_run: cli.sync.dry_run, force: cli.sync.force };
             let mut report = run::sync(&run, &selection, order).await?;
@@ -94,13 +98,38 @@ async fn with_config(cli: &Cli) -> Result<u8> {
     }
 }
 
+async fn audit(asked: &cli::Audit, config: &Config, now: DateTime<Utc>, zone: &Zone, json: bool) -> Result<u8> {
+    if asked.head {
+        return show::head(config).await;
+    }
+    if asked.verify {
+        return show::verify(config, asked.expect_head.clone()).await;
+    }
+    let instant = |moment: Option<Moment>| moment.map(|moment| moment.instant(now, zone)).transpose();
+    let filter = Filter {
+        since: instant(asked.since)?,
+        until: instant(asked.until)?,
+        emails: asked.email.iter().flat_map(|email| config.addresses(&Email::new(email))).collect(),
+        target: asked.target.clone(),
+        entitlement: asked.entitlement.clone(),
+        all: asked.all,
+    };
+    let form = match asked.format {
+        Some(Form::Text) => AuditForm::Text,
+        None if !json => AuditForm::Text,
+        Some(Form::Jsonl) | None => AuditForm::Jsonl,
+        Some(Form::Csv) => AuditForm::Csv,
+    };
+    show::audit(config, &filter, form, zone).await
+}
+
 /// The config by file or environment, and what of it this run is about.
 fn configure(Cli { common, sync, verb }: &Cli) -> Result<(Config, Selection)> {
     let mut config = match Config::find(common.config.as_deref())? {
         Some(path) => Config::load(&path)?,
         None => {
             ensure!(
-                !sync.schedule.is_empty() || matches!(verb, Some(Verb::Grants)),
+                !sync.schedule.is_empty() || matches!(verb, Some(Verb::Grants | Verb::Audit(_))),
                 "there is no config file: make one with `oncall-sync init`, name one with --config, or say what to do with \
                  --schedule and --grant"
             );

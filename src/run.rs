@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow};
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
@@ -21,7 +21,7 @@ use crate::decision::{Decision, Inputs};
 use crate::domain::{Owned, Period};
 use crate::exit::Exit;
 use crate::ledger::{self, Ledger};
-use crate::report::Report;
+use crate::report::{self, Report};
 use crate::selection::Selection;
 use crate::span::Span;
 use crate::survey::{Connected, RunContext};
@@ -49,18 +49,25 @@ struct Carried {
 /// # Errors
 /// Where the run cannot begin, or was stopped before it had begun to change anything.
 pub async fn sync(run: &RunContext<'_>, selection: &Selection, order: Order) -> Result<Report> {
+    let window = window(order.now, order.window)?;
     let path = &run.config.ledger;
     let mut ledger = if order.dry_run { ledger::look(path).await? } else { Some(ledger::open(path).await?) };
     let (owned, last) = match &mut ledger {
         Some(ledger) => (ledger.owned().await?, ledger.head().await?),
         None => (BTreeMap::new(), None),
     };
-    let window = window(order.now, order.window)?;
+    let journal = Journal::new("sync", report::run_id(order.now), &run.config.digest, run.clock);
     let lost = lost(run, &owned);
-    let (inputs, connected, requests) = tokio::select! {
-        read = run.survey(selection, order.now, window, owned) => read?,
-        () = run.stop.asked() => bail!("told to stop while reading; nothing was changed"),
+    let read = tokio::select! {
+        read = run.survey(selection, order.now, window, owned) => read,
+        () = run.stop.asked() => Err(anyhow!("told to stop while reading; nothing was changed")),
     };
+    let mut ledger = ledger.filter(|_| !order.dry_run);
+    if let (Err(error), Some(ledger)) = (&read, &mut ledger) {
+        // Why it ended is what the caller has to hear, also where the ledger cannot be written.
+        let _ = ledger.write(order.now, &[], &[journal.failed(error, last.as_ref())]).await;
+    }
+    let (inputs, connected, requests) = read?;
     let decision = inputs.decide();
     let mut report = Report::planned(order.dry_run, &inputs, &decision);
     report.requests.sources = requests;
@@ -71,9 +78,8 @@ pub async fn sync(run: &RunContext<'_>, selection: &Selection, order: Order) -> 
     if !order.force {
         report.refused = decision.refusals.iter().map(ToString::to_string).collect();
     }
-    let Some(ledger) = ledger.filter(|_| !order.dry_run) else { return Ok(ended(report)) };
+    let Some(ledger) = ledger else { return Ok(ended(report)) };
 
-    let journal = Journal::new("sync", report.run.id.clone(), &run.config.digest, run.clock);
     let ledger = Mutex::new(ledger);
     if report.refused.is_empty() {
         let carried = apply(run, &journal, order, (&inputs, &decision), &connected, &ledger, &report).await?;

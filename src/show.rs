@@ -1,4 +1,6 @@
-//! The verbs that only look: who is on call, whether all is well, what we own.
+//! The verbs that only look: who is on call, whether all is well, what we own, what was done.
+
+mod audit;
 
 use std::collections::BTreeSet;
 
@@ -12,6 +14,8 @@ use crate::run;
 use crate::selection::Selection;
 use crate::span::Span;
 use crate::survey::RunContext;
+
+pub use audit::{audit, head, verify};
 
 /// `shifts`: who is on call, by every schedule that a rule follows.
 pub async fn shifts(

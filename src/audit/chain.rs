@@ -28,14 +28,19 @@ impl Record {
 /// Where the chain ends so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chain {
-    number: i64,
-    hash: String,
+    pub(super) number: i64,
+    pub(super) hash: String,
 }
 
 impl Chain {
     /// The chain that ends with `head`; an empty one without.
     pub fn after(head: Option<&Record>) -> Self {
         head.map(|head| Self { number: head.number, hash: head.hash.clone() }).unwrap_or_default()
+    }
+
+    /// Whether `record` carries the hash of this end, of its number and of what it says.
+    pub(super) fn leads_to(&self, record: &Record) -> bool {
+        link(&self.hash, record.number, &record.body) == record.hash
     }
 
     /// The record that `event` becomes.

@@ -33,6 +33,11 @@ pub trait Ledger: Send {
 
     /// Records of the audit log in order, from the one after number `after` on, at most `most`.
     async fn records(&mut self, after: i64, most: u32) -> Result<Vec<Record>>;
+
+    /// The highest number that a record ever had, where that is known apart from the records themselves.
+    async fn highest(&mut self) -> Result<Option<i64>> {
+        Ok(None)
+    }
 }
 
 /// One entry's next state.

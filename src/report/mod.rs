@@ -1,5 +1,6 @@
 //! What happened, for people and for programs: the only place that prints.
 
+mod audit;
 mod change;
 mod checked;
 mod json;
@@ -19,6 +20,7 @@ use crate::apply::Outcome;
 use crate::decision::{Decision, Inputs};
 use crate::domain::{Period, Plan, Reading};
 
+pub use audit::{AuditForm, AuditLine, verified_text};
 pub use change::{Action, ChangeReport, ReasonReport, State};
 pub use checked::{Checked, CheckedTarget};
 pub use json::{json, schema};
@@ -141,10 +143,9 @@ impl TargetReport {
 impl Report {
     /// A report of a run at `now` that has done nothing yet.
     pub fn new(now: DateTime<Utc>, dry_run: bool, window: Period) -> Self {
-        let id = format!("{}-{}", now.format("%Y%m%dT%H%M%SZ"), std::process::id());
         Self {
             version: VERSION,
-            run: RunReport { id, at: now },
+            run: RunReport { id: run_id(now), at: now },
             dry_run,
             window: change::span(window),
             sources: BTreeMap::new(),
@@ -213,6 +214,11 @@ impl Report {
     }
 }
 
+/// What a run at `now` in this process is called.
+pub fn run_id(now: DateTime<Utc>) -> String {
+    format!("{}-{}", now.format("%Y%m%dT%H%M%SZ"), std::process::id())
+}
+
 /// The digest of what is planned: of every change that touches a target, what begins now being the same whenever now is.
 fn digest(report: &Report, now: DateTime<Utc>) -> String {
     let mut hash = Sha256::new();
@@ -234,6 +240,14 @@ pub fn tell(text: &str) -> io::Result<()> {
 /// Prints to standard output. A reader that has gone away is no error: it has seen all that it wanted.
 pub fn print(text: &str) -> io::Result<()> {
     quietly(io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().lock().flush()))
+}
+
+/// Prints a part of something long; `false` where the reader has gone away, so that nothing more is wanted.
+pub fn print_part(text: &str) -> io::Result<bool> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => quietly(written).map(|()| true),
+    }
 }
 
 /// Prints a line to standard error, where everything goes that is not the report.

@@ -35,6 +35,7 @@ fn the_program() {
       shifts       Show who is on call
       check        Check config, credentials and names, and whether everyone on call has an account
       grants       Show what the ledger says is ours
+      audit        Show who got or lost which access, when and why
       init         Write a commented starter config
       schema       Print a JSON Schema
       completions  Print a completion script for a shell
@@ -114,6 +115,15 @@ fn grants() {
 }
 
 #[test]
+fn audit() {
+    insta::assert_snapshot!(verb("audit"), @r"
+    Show who got or lost which access, when and why
+
+    Usage: oncall-sync audit [OPTIONS]
+    ");
+}
+
+#[test]
 fn init() {
     insta::assert_snapshot!(verb("init"), @r"
     Write a commented starter config
@@ -140,6 +150,7 @@ fn schema() {
               - shifts: What `shifts --output json` prints
               - check:  What `check --output json` prints
               - grants: What `grants --output json` prints
+              - audit:  A line of what `audit --format jsonl` prints
 
               [default: config]
     ");

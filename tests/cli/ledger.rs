@@ -85,8 +85,7 @@ fn on_a_full_disk_nothing_is_given() {
 #[test]
 fn on_a_disk_that_fills_up_nothing_is_given() {
     if let Some(ran) = on_a_small_disk("head -c 38912 /dev/zero > disk/fill") {
-        let reason =
-            ["nothing was changed", "disk is full", "check the disk's space"];
+        let reason = ["nothing was changed", "disk is full", "check the disk's space"];
         ran.exits(2).says(&reason);
     }
 }
