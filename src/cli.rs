@@ -90,6 +90,8 @@ pub enum Verb {
     Grants,
     /// Show who got or lost which access, when and why
     Audit(Audit),
+    /// Say whether somebody has access, and why or why not
+    Explain(Explain),
     /// Write a commented starter config
     Init {
         /// Where to; `-` prints it
@@ -119,6 +121,27 @@ pub enum Document {
     Grants,
     /// A line of what `audit --format jsonl` prints
     Audit,
+    /// What `explain --output json` prints
+    Explain,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// Whose access, by their address at the source or on the target
+    #[arg(value_name = "ADDRESS")]
+    pub email: String,
+    /// Only this entitlement, as rules spell it or by the target's name or id
+    #[arg(long, value_name = "NAME|ID")]
+    pub entitlement: Option<String>,
+    /// Only on this target
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+    /// At this time instead of now: what is past is told from the audit log, what is ahead from the plan
+    #[arg(long, value_name = "TIME", value_parser = written)]
+    pub at: Option<Moment>,
+    /// From the ledger and its audit log alone
+    #[arg(long)]
+    pub offline: bool,
 }
 
 #[derive(Debug, Args)]

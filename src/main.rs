@@ -14,7 +14,7 @@ use oncall_sync::exit::Exit;
 use oncall_sync::ledger::Locked;
 use oncall_sync::net::Clock;
 use oncall_sync::progress::Progress;
-use oncall_sync::report::{self, AuditForm, AuditLine, Checked, Owning, Report, Roster, Style};
+use oncall_sync::report::{self, AuditForm, AuditLine, Checked, Explanation, Owning, Report, Roster, Style};
 use oncall_sync::run::{self, Order};
 use oncall_sync::selection::{Narrowing, Selection};
 use oncall_sync::stop::Stop;
@@ -51,6 +51,7 @@ fn run(cli: Cli) -> Result<u8> {
                 Document::Check => report::schema::<Checked>(),
                 Document::Grants => report::schema::<Owning>(),
                 Document::Audit => report::schema::<AuditLine>(),
+                Document::Explain => report::schema::<Explanation>(),
             };
             report::print(&report::json(&schema))?;
             return Ok(0);
@@ -61,7 +62,7 @@ fn run(cli: Cli) -> Result<u8> {
             report::print(&String::from_utf8(script).context("the completion script is text")?)?;
             return Ok(0);
         }
-        Some(Verb::Shifts { .. } | Verb::Check | Verb::Grants | Verb::Audit(_)) | None => {}
+        Some(Verb::Shifts { .. } | Verb::Check | Verb::Grants | Verb::Audit(_) | Verb::Explain(_)) | None => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no async runtime")?;
     runtime.block_on(with_config(&cli))
@@ -84,6 +85,12 @@ async fn with_config(cli: &Cli) -> Result<u8> {
         Some(Verb::Shifts { from }) => show::shifts(&run, &selection, from.unwrap_or(now), window, &style, json).await,
         Some(Verb::Check) => show::check(&run, &selection, now, window, &style, json).await,
         Some(Verb::Grants) => show::grants(&config, &style, json).await,
+        Some(Verb::Explain(cli::Explain { email, entitlement, target, at, offline })) => {
+            let (email, entitlement, target, offline) = (email.clone(), entitlement.clone(), target.clone(), *offline);
+            let at = at.map_or(Ok(now), |at| at.instant(now, &zone))?;
+            let question = show::Question { email, entitlement, target, at, offline };
+            show::explain(&run, selection, &question, now, window, &style, json).await
+        }
         Some(Verb::Audit(asked)) => audit(asked, &config, now, &zone, json).await,
         _ => {
             let order = Order { now, window, dry_run: cli.sync.dry_run, force: cli.sync.force };

@@ -6,7 +6,7 @@ use anyhow::{Result, bail, ensure};
 use chrono::TimeDelta;
 
 use crate::config::{Config, RuleConfig, near};
-use crate::domain::{OnCall, Rule};
+use crate::domain::{Email, OnCall, Rule};
 use crate::span::Span;
 
 /// What the command line narrows a run to; nothing: all of the config.
@@ -23,6 +23,8 @@ pub struct Selection {
     pub asked: BTreeMap<String, BTreeSet<OnCall>>,
     /// There are rules that this run leaves out.
     pub partial: bool,
+    /// People to look up on every target although nobody may have them on call.
+    pub also: BTreeSet<Email>,
 }
 
 impl Selection {
@@ -59,7 +61,7 @@ impl Selection {
             "no rule named with --rule follows a schedule named with --schedule, so there would be nothing to do"
         );
         let partial = !narrowing.rules.is_empty() || !narrowing.schedules.is_empty();
-        Ok(Self { rules, asked, partial })
+        Ok(Self { rules, asked, partial, also: BTreeSet::new() })
     }
 
     /// How far before now shifts matter: those that are over may still be padded, and a length of access that is capped or
@@ -114,7 +116,7 @@ mod tests {
     }
 
     fn back(change: impl FnOnce(&mut Rule)) -> TimeDelta {
-        Selection { rules: vec![rule(change)], asked: BTreeMap::new(), partial: false }.back()
+        Selection { rules: vec![rule(change)], asked: BTreeMap::new(), partial: false, also: BTreeSet::new() }.back()
     }
 
     /// A cap counts from the start of the first of the pieces of somebody's time. Were that piece out of sight as soon as

@@ -1,6 +1,7 @@
-//! The verbs that only look: who is on call, whether all is well, what we own, what was done.
+//! The verbs that only look: who is on call, whether all is well, what we own, what was done, and why.
 
 mod audit;
+mod explain;
 
 use std::collections::BTreeSet;
 
@@ -16,6 +17,7 @@ use crate::span::Span;
 use crate::survey::RunContext;
 
 pub use audit::{audit, head, verify};
+pub use explain::{Question, explain};
 
 /// `shifts`: who is on call, by every schedule that a rule follows.
 pub async fn shifts(

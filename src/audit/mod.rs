@@ -4,6 +4,9 @@
 
 mod chain;
 mod filter;
+mod history;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
@@ -12,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use chain::{Chain, Record};
 pub use filter::Filter;
+pub use history::{Ending, Failed, History, Stint};
 pub use verify::{Head, Verifier};
 
 use crate::exit::Exit;

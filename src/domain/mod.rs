@@ -3,8 +3,10 @@
 //! Nothing here waits, reads a file, asks the clock, looks at the environment or logs: the same inputs give the same
 //! outputs, in any order. That is what lets the properties be checked over thousands of random histories.
 
+mod answer;
 mod change;
 mod desired;
+mod explain;
 mod grant;
 mod limits;
 mod period;
@@ -19,8 +21,10 @@ mod tables;
 #[cfg(test)]
 mod world;
 
+pub use answer::{Answer, Limit, OnDuty, Step, Verdict};
 pub use change::{Change, Note, Plan};
 pub use desired::{Desired, Known, Wanted};
+pub use explain::Case;
 pub use grant::{
     Access, Account, AccountId, Asked, Current, Entitlement, Grant, GrantId, Held, Owned, Reason, Reasons, Tenure,
 };
@@ -28,4 +32,4 @@ pub use limits::{Limits, Refusal};
 pub use period::Period;
 pub use plan::plan;
 pub use rule::{Readings, Rule};
-pub use shift::{Coverage, Email, OnCall, Person, Reading, Schedule, Shift};
+pub use shift::{Coverage, Email, OnCall, Override, Person, Reading, Schedule, Shift};

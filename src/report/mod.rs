@@ -3,6 +3,7 @@
 mod audit;
 mod change;
 mod checked;
+mod explain;
 mod json;
 mod listing;
 mod note;
@@ -23,6 +24,7 @@ use crate::domain::{Period, Plan, Reading};
 pub use audit::{AuditForm, AuditLine, verified_text};
 pub use change::{Action, ChangeReport, ReasonReport, State};
 pub use checked::{Checked, CheckedTarget};
+pub use explain::{AnswerReport, Asking, Explanation, StepReport, bounds, explained_text, reason_step};
 pub use json::{json, schema};
 pub use listing::{OwnedReport, Owning, Roster, ShiftReport, grants_text, shifts_text};
 pub use note::NoteReport;

@@ -36,6 +36,7 @@ fn the_program() {
       check        Check config, credentials and names, and whether everyone on call has an account
       grants       Show what the ledger says is ours
       audit        Show who got or lost which access, when and why
+      explain      Say whether somebody has access, and why or why not
       init         Write a commented starter config
       schema       Print a JSON Schema
       completions  Print a completion script for a shell
@@ -124,6 +125,18 @@ fn audit() {
 }
 
 #[test]
+fn explain() {
+    insta::assert_snapshot!(verb("explain"), @r"
+    Say whether somebody has access, and why or why not
+
+    Usage: oncall-sync explain [OPTIONS] <ADDRESS>
+
+    Arguments:
+      <ADDRESS>  Whose access, by their address at the source or on the target
+    ");
+}
+
+#[test]
 fn init() {
     insta::assert_snapshot!(verb("init"), @r"
     Write a commented starter config
@@ -145,12 +158,13 @@ fn schema() {
     Arguments:
       [OF]
               Possible values:
-              - config: The config file
-              - report: The JSON report of a sync
-              - shifts: What `shifts --output json` prints
-              - check:  What `check --output json` prints
-              - grants: What `grants --output json` prints
-              - audit:  A line of what `audit --format jsonl` prints
+              - config:  The config file
+              - report:  The JSON report of a sync
+              - shifts:  What `shifts --output json` prints
+              - check:   What `check --output json` prints
+              - grants:  What `grants --output json` prints
+              - audit:   A line of what `audit --format jsonl` prints
+              - explain: What `explain --output json` prints
 
               [default: config]
     ");

@@ -6,6 +6,7 @@ mod bare;
 mod dry_run;
 mod examples;
 mod exit_codes;
+mod explain;
 mod failures;
 mod help;
 mod ledger;

@@ -3,6 +3,7 @@
 //! Times are minutes, and it is always minute 100: what began before is given from minute 100 on.
 
 mod desired;
+mod explain;
 mod limits;
 mod outage;
 mod plan;
@@ -66,7 +67,14 @@ fn schedule(id: &str) -> Schedule {
 fn shift(start: i64, until: i64) -> Shift {
     let email = Some(Email::new("p@example.com"));
     let person = Person { id: "P".into(), name: "Pat".into(), email };
-    Shift { schedule: schedule("S"), level: None, person, start: Some(at(start)), end: end(until) }
+    Shift {
+        schedule: schedule("S"),
+        level: None,
+        person,
+        start: Some(at(start)),
+        end: end(until),
+        overrides: Vec::new(),
+    }
 }
 
 /// Gives `e` on the target to whoever is on call in schedule S.
