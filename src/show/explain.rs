@@ -128,7 +128,7 @@ impl View<'_> {
             [] => self.history.refused.iter().map(|why| format!("the last run was refused: {why}")).collect(),
             now => now.iter().map(|why| format!("the next run is going to be refused: {why}")).collect(),
         };
-        let mut accounts = false;
+        let (mut accounts, mut names) = (false, BTreeSet::new());
         for (name, seen) in inputs.targets.iter().filter(|(name, _)| self.is_asked(name)) {
             known.extend(seen.owned.iter().map(|owned| &owned.grant.email));
             let (Ok(current), Ok(plan)) = (&seen.current, &decision.plans[name]) else {
@@ -147,6 +147,7 @@ impl View<'_> {
             };
             for answer in case.answers() {
                 let (id, called) = (&*answer.entitlement.id, &*answer.entitlement.name);
+                names.insert(called.to_owned());
                 let asked = self.question.entitlement.as_deref();
                 if asked.is_some_and(|asked| asked != id && asked != called && !spelled(id)) {
                     continue;
@@ -163,7 +164,7 @@ impl View<'_> {
         }
         explanation.errors.sort();
         explanation.errors.dedup();
-        self.nothing(explanation, &known, "Nobody on call in the window and nothing in the ledger", accounts);
+        self.nothing(explanation, &known, "Nobody on call in the window and nothing in the ledger", accounts, &names);
     }
 
     /// What the log adds where somebody has no access now: when it ended, and what went wrong last.
@@ -219,7 +220,7 @@ impl View<'_> {
         }
         let mut known: BTreeSet<&Email> = self.history.known.iter().collect();
         known.extend(owned.values().flatten().map(|owned| &owned.grant.email));
-        self.nothing(explanation, &known, "Nothing in the ledger and its audit log", false);
+        self.nothing(explanation, &known, "Nothing in the ledger and its audit log", false, &BTreeSet::new());
     }
 
     /// What of one target the ledger and its log tell, by the entitlement's name and id.
@@ -284,7 +285,14 @@ impl View<'_> {
     }
 
     /// Says so where there is no answer, or nobody knows the address.
-    fn nothing(&self, explanation: &mut Explanation, known: &BTreeSet<&Email>, nobody: &str, account: bool) {
+    fn nothing(
+        &self,
+        explanation: &mut Explanation,
+        known: &BTreeSet<&Email>,
+        nobody: &str,
+        account: bool,
+        names: &BTreeSet<String>,
+    ) {
         let email = &*self.question.email;
         if !self.emails.iter().any(|email| known.contains(email)) {
             let near = hint(email, known.iter().map(|email| email.as_str()));
@@ -294,7 +302,8 @@ impl View<'_> {
             }
         } else if explanation.answers.is_empty() {
             let what = self.question.entitlement.as_deref().unwrap_or("anything");
-            explanation.unknown = Some(format!("Nothing says that {email} has, had or is to have {what}"));
+            let near = hint(what, names.iter().map(String::as_str));
+            explanation.unknown = Some(format!("Nothing says that {email} has, had or is to have {what}{near}"));
         }
     }
 }

@@ -328,8 +328,10 @@ fn a_question_without_sense_is_refused() {
     ran.says(&["no target is called 'strongmd'", "did you mean 'strongdm'?"]);
     office.run(&["explain", "alice@example.com", "--at", "2027-03-02"]).exits(2).says(&["more than 90 days ahead"]);
     office.run(&["explain", "alice@example.com", "--at", "soon"]).exits(2).says(&["write it like 2026-01-05"]);
-    let said = explained(&office, 0, &["alice@example.com", "--entitlement", "prod-mysql"]);
-    assert_eq!(said, "Nothing says that alice@example.com has, had or is to have prod-mysql\n");
+    let said = explained(&office, 0, &["alice@example.com", "--entitlement", "prod-postgers"]);
+    let told =
+        "Nothing says that alice@example.com has, had or is to have prod-postgers; did you mean 'prod-postgres'?\n";
+    assert_eq!(said, told);
 }
 
 #[test]

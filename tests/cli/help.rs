@@ -189,6 +189,15 @@ fn shifts_has_a_flag_of_its_own() {
 }
 
 #[test]
+fn audit_says_what_its_flags_are_for() {
+    let help = help(&["audit", "--help"]);
+    for flag in ["--since <SPAN|TIME>", "--format <FORM>", "--all", "--verify", "--expect-head <NUMBER:HASH>", "--head"]
+    {
+        assert!(help.contains(flag), "{flag} in {help}");
+    }
+}
+
+#[test]
 fn the_short_form_is_short() {
     assert!(help(&["-h"]).lines().count() < help(&["--help"]).lines().count());
 }
