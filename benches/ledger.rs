@@ -109,7 +109,7 @@ fn inputs(now: DateTime<Utc>) -> Inputs {
         let person = at % (GRANTS / 2);
         let person = Person { id: format!("U{person}"), name: format!("Person {person}"), email: Some(email(person)) };
         let (start, end) = (Some(start), Some(start + TimeDelta::minutes(10)));
-        Shift { schedule: schedule.clone(), level: None, person, start, end }
+        Shift { schedule: schedule.clone(), level: None, person, start, end, overrides: Vec::new() }
     };
     let reading = Reading {
         schedule: schedule.clone(),

@@ -160,6 +160,7 @@ fn reading(at: usize, now: DateTime<Utc>) -> Reading {
             },
             start: Some(start),
             end: Some(start + TimeDelta::hours(8)),
+            overrides: Vec::new(),
         }
     };
     let shifts = (0..SHIFTS).map(shift).collect();

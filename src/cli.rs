@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::audit::Head;
 use crate::domain::{Choice, Email, GrantId};
 use crate::span::Span;
+use crate::zone::{Written, Zone};
 
 /// Give access to whoever is on call, for as long as they are
 ///
@@ -95,6 +98,10 @@ pub enum Verb {
     Check,
     /// Show what the ledger says is ours
     Grants,
+    /// Show who got or lost which access, when and why
+    Audit(Audit),
+    /// Say whether somebody has access, and why or why not
+    Explain(Explain),
     /// Write a commented starter config
     Init {
         /// Where to; `-` prints it
@@ -194,6 +201,93 @@ pub enum Document {
     Check,
     /// What `grants --output json` prints
     Grants,
+    /// A line of what `audit --format jsonl` prints
+    Audit,
+    /// What `explain --output json` prints
+    Explain,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// Whose access, by their address at the source or on the target
+    #[arg(value_name = "ADDRESS")]
+    pub email: String,
+    /// Only this entitlement, as rules spell it or by the target's name or id
+    #[arg(long, value_name = "NAME|ID")]
+    pub entitlement: Option<String>,
+    /// Only on this target
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+    /// At this time instead of now: what is past is told from the audit log, what is ahead from the plan
+    #[arg(long, value_name = "TIME", value_parser = written)]
+    pub at: Option<Moment>,
+    /// From the ledger and its audit log alone
+    #[arg(long)]
+    pub offline: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// From then on: so long ago (90d), a date, or an instant; without an offset by the config's time zone
+    #[arg(long, value_name = "SPAN|TIME", value_parser = moment)]
+    pub since: Option<Moment>,
+    /// Until then, in the same forms
+    #[arg(long, value_name = "SPAN|TIME", value_parser = moment)]
+    pub until: Option<Moment>,
+    /// Only about this person, by their address at the source or on the target
+    #[arg(long, value_name = "ADDRESS")]
+    pub email: Option<String>,
+    /// Only on this target
+    #[arg(long, value_name = "NAME")]
+    pub target: Option<String>,
+    /// Only this entitlement, as rules spell it or by the target's id
+    #[arg(long, value_name = "NAME|ID")]
+    pub entitlement: Option<String>,
+    /// Print records in this form
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub format: Option<Form>,
+    /// Also what was planned or left undone, and the runs themselves
+    #[arg(long)]
+    pub all: bool,
+    /// Walk the whole log and say what was changed, removed, moved or put in; exit with 1 where there is such a thing
+    #[arg(long, conflicts_with_all = ["since", "until", "email", "target", "entitlement", "format", "all", "head"])]
+    pub verify: bool,
+    /// With --verify: a head kept elsewhere, which the log must still hold
+    #[arg(long, value_name = "NUMBER:HASH", requires = "verify")]
+    pub expect_head: Option<Head>,
+    /// Print the number and hash of the newest record, to be kept elsewhere
+    #[arg(long, conflicts_with_all = ["since", "until", "email", "target", "entitlement", "format", "all"])]
+    pub head: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Lines for people
+    Text,
+    /// One record a line
+    Jsonl,
+    /// For a spreadsheet
+    Csv,
+}
+
+/// A point in time, as somebody wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// So long ago.
+    Ago(Span),
+    Written(Written),
+}
+
+impl Moment {
+    /// # Errors
+    /// Where it lies before the beginning of time.
+    pub fn instant(self, now: DateTime<Utc>, zone: &Zone) -> anyhow::Result<DateTime<Utc>> {
+        match self {
+            Self::Ago(span) => now.checked_sub_signed(span.delta()).context("that is before the beginning of time"),
+            Self::Written(Written::Instant(instant)) => Ok(instant),
+            Self::Written(Written::Civil(civil)) => Ok(zone.place(civil).instant),
+        }
+    }
 }
 
 fn email(text: &str) -> Result<Email, String> {
@@ -207,4 +301,15 @@ fn grant(text: &str) -> Result<(String, String), String> {
         }
         _ => Err("write TARGET=ENTITLEMENT, for instance strongdm=prod-postgres".into()),
     }
+}
+
+fn moment(text: &str) -> Result<Moment, String> {
+    text.parse().map(Moment::Ago).or_else(|_| written(text)).map_err(|why| format!("{why}, or 90d for so long ago"))
+}
+
+fn written(text: &str) -> Result<Moment, String> {
+    let written = Written::parse(text).or_else(|_| Written::parse(&format!("{text} 00:00")));
+    written
+        .map(Moment::Written)
+        .map_err(|_| "write it like 2026-01-05, 2026-01-05T09:00, or 2026-01-05T09:00:00Z".into())
 }

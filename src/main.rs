@@ -6,15 +6,16 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use clap::error::ContextValue;
 use clap::{CommandFactory as _, Parser as _};
-use oncall_sync::cli::{Cli, Common, Document, LedgerVerb, Output, Verb};
+use oncall_sync::audit::Filter;
+use oncall_sync::cli::{self, Cli, Common, Document, Form, LedgerVerb, Moment, Output, Verb};
 use oncall_sync::config::{self, Config, check_window};
-use oncall_sync::domain::{Choice, Purpose};
+use oncall_sync::domain::{Choice, Email, Purpose};
 use oncall_sync::exit::Exit;
 use oncall_sync::harmless::line;
 use oncall_sync::ledger::Locked;
 use oncall_sync::net::Clock;
 use oncall_sync::progress::Progress;
-use oncall_sync::report::{self, Checked, Owning, Report, Reviewed, Roster, Style};
+use oncall_sync::report::{self, AuditForm, AuditLine, Checked, Explanation, Owning, Report, Reviewed, Roster, Style};
 use oncall_sync::run::{self, Order};
 use oncall_sync::selection::{Narrowing, Selection};
 use oncall_sync::span::Span;
@@ -65,6 +66,8 @@ fn run(cli: Cli) -> Result<u8> {
                 Document::Shifts => report::schema::<Roster>(),
                 Document::Check => report::schema::<Checked>(),
                 Document::Grants => report::schema::<Owning>(),
+                Document::Audit => report::schema::<AuditLine>(),
+                Document::Explain => report::schema::<Explanation>(),
             };
             report::print(&report::json(&schema))?;
             return Ok(0);
@@ -109,6 +112,13 @@ async fn with_config(cli: &Cli) -> Result<u8> {
         Some(Verb::Shifts { from }) => show::shifts(&run, &selection, from.unwrap_or(now), window, &style, json).await,
         Some(Verb::Check) => show::check(&run, &selection, now, window, &style, json).await,
         Some(Verb::Grants) => show::grants(&config, &style, json).await,
+        Some(Verb::Explain(cli::Explain { email, entitlement, target, at, offline })) => {
+            let (email, entitlement, target, offline) = (email.clone(), entitlement.clone(), target.clone(), *offline);
+            let at = at.map_or(Ok(now), |at| at.instant(now, &zone))?;
+            let question = show::Question { email, entitlement, target, at, offline };
+            show::explain(&run, selection, &question, now, window, &style, json).await
+        }
+        Some(Verb::Audit(asked)) => audit(asked, &config, now, &zone, json).await,
         _ => {
             let expected = cli.sync.expect.as_deref().map(Reviewed::read).transpose()?;
             let order = Order { expected: expected.as_ref(), ..order(cli, &selection, now, window) };
@@ -129,6 +139,31 @@ fn tell(mut report: Report, cli: &Cli, style: &Style) -> Result<u8> {
     Ok(report.exit_code)
 }
 
+async fn audit(asked: &cli::Audit, config: &Config, now: DateTime<Utc>, zone: &Zone, json: bool) -> Result<u8> {
+    if asked.head {
+        return show::head(config).await;
+    }
+    if asked.verify {
+        return show::verify(config, asked.expect_head.clone()).await;
+    }
+    let instant = |moment: Option<Moment>| moment.map(|moment| moment.instant(now, zone)).transpose();
+    let filter = Filter {
+        since: instant(asked.since)?,
+        until: instant(asked.until)?,
+        emails: asked.email.iter().flat_map(|email| config.addresses(&Email::new(email))).collect(),
+        target: asked.target.clone(),
+        entitlement: asked.entitlement.clone(),
+        all: asked.all,
+    };
+    let form = match asked.format {
+        Some(Form::Text) => AuditForm::Text,
+        None if !json => AuditForm::Text,
+        Some(Form::Jsonl) | None => AuditForm::Jsonl,
+        Some(Form::Csv) => AuditForm::Csv,
+    };
+    show::audit(config, &filter, form, zone).await
+}
+
 /// The config by file or environment, and what of it this run is about.
 fn configure(Cli { common, sync, verb }: &Cli) -> Result<(Config, Selection)> {
     let mut config = match Config::find(common.config.as_deref())? {
@@ -136,7 +171,7 @@ fn configure(Cli { common, sync, verb }: &Cli) -> Result<(Config, Selection)> {
         None => {
             ensure!(
                 !sync.schedule.is_empty()
-                    || matches!(verb, Some(Verb::Grants | Verb::Release(_) | Verb::Revoke { .. })),
+                    || matches!(verb, Some(Verb::Grants | Verb::Audit(_) | Verb::Release(_) | Verb::Revoke { .. })),
                 "there is no config file: make one with `oncall-sync init`, name one with --config, or say what to do with \
                  --schedule and --grant"
             );

@@ -21,7 +21,7 @@ use crate::decision::{Decision, Inputs};
 use crate::domain::{Owned, Period};
 use crate::ledger::{self, Ledger, LedgerConfig};
 use crate::recording;
-use crate::report::{Report, Requests, Reviewed};
+use crate::report::{self, Report, Requests, Reviewed};
 use crate::selection::Selection;
 use crate::span::Span;
 use crate::survey::{Connected, RunContext};
@@ -53,12 +53,20 @@ struct Carried {
 /// # Errors
 /// Where the run cannot begin, or was stopped before it had begun to change anything.
 pub async fn sync(run: &RunContext<'_>, selection: &Selection, order: Order<'_>) -> Result<Report> {
+    let window = window(order.now, order.window)?;
     let place = &run.config.ledger;
     let ledger = if order.dry_run { ledger::look(place).await? } else { Some(ledger::open(place, run.stop).await?) };
     let ledger = ledger.map(Mutex::new);
-    let report = with(run, selection, order, ledger.as_ref()).await;
+    let journal = Journal::new(selection.purpose.verb(), report::run_id(order.now), &run.config.digest, run.clock);
+    let report = with(run, selection, order, window, &journal, ledger.as_ref()).await;
     if let Some(ledger) = ledger {
-        ledger.into_inner().close().await;
+        let mut ledger = ledger.into_inner();
+        if let (Err(error), false) = (&report, order.dry_run) {
+            let last = ledger.head().await.unwrap_or_default();
+            // Why it ended is what the caller has to hear, also where the ledger cannot be written.
+            let _ = ledger.write(order.now, &[], &[journal.failed(error, last.as_ref())]).await;
+        }
+        ledger.close().await;
     }
     report
 }
@@ -67,6 +75,8 @@ async fn with(
     run: &RunContext<'_>,
     selection: &Selection,
     order: Order<'_>,
+    window: Period,
+    journal: &Journal,
     ledger: Option<&Mutex<Box<dyn Ledger>>>,
 ) -> Result<Report> {
     let (owned, last, last_run) = match ledger {
@@ -81,7 +91,6 @@ async fn with(
         }
         None => (BTreeMap::new(), None, None),
     };
-    let window = window(order.now, order.window)?;
     let (mut inputs, connected, requests) = tokio::select! {
         read = run.survey(selection, order.now, window, owned) => read?,
         () = run.stop.asked() => bail!("told to stop while reading; nothing was changed"),
@@ -97,9 +106,8 @@ async fn with(
     }
     let Some(ledger) = ledger.filter(|_| !order.dry_run) else { return Ok(report.ended()) };
 
-    let journal = Journal::new(selection.purpose.verb(), report.run.id.clone(), &run.config.digest, run.clock);
     if report.may_go_on() {
-        let carried = apply(run, &journal, order, (&inputs, &decision), &connected, ledger, &report).await?;
+        let carried = apply(run, journal, order, (&inputs, &decision), &connected, ledger, &report).await?;
         record(&mut report, &decision, carried);
         report.requests.targets = requests_of(&connected);
     }

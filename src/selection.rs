@@ -6,7 +6,7 @@ use anyhow::{Result, bail, ensure};
 use chrono::TimeDelta;
 
 use crate::config::{Config, RuleConfig, near};
-use crate::domain::{OnCall, Purpose, Rule};
+use crate::domain::{Email, OnCall, Purpose, Rule};
 use crate::span::Span;
 
 /// What the command line narrows a run to; nothing: all of the config.
@@ -24,6 +24,8 @@ pub struct Selection {
     /// There are rules that this run leaves out.
     pub partial: bool,
     pub purpose: Purpose,
+    /// People to look up on every target although nobody may have them on call.
+    pub also: BTreeSet<Email>,
 }
 
 impl Selection {
@@ -60,7 +62,7 @@ impl Selection {
             "no rule named with --rule follows a schedule named with --schedule, so there would be nothing to do"
         );
         let partial = !narrowing.rules.is_empty() || !narrowing.schedules.is_empty();
-        Ok(Self { rules, asked, partial, purpose: Purpose::Sync })
+        Ok(Self { rules, asked, partial, purpose: Purpose::Sync, also: BTreeSet::new() })
     }
 
     /// The same for another purpose.
@@ -138,7 +140,8 @@ mod tests {
     }
 
     fn back(change: impl FnOnce(&mut Rule)) -> TimeDelta {
-        Selection { rules: vec![rule(change)], asked: BTreeMap::new(), partial: false, purpose: Purpose::Sync }.back()
+        let (asked, also) = (BTreeMap::new(), BTreeSet::new());
+        Selection { rules: vec![rule(change)], asked, partial: false, purpose: Purpose::Sync, also }.back()
     }
 
     /// A cap counts from the start of the first of the pieces of somebody's time. Were that piece out of sight as soon as

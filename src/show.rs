@@ -1,4 +1,7 @@
-//! The verbs beside the sync: who is on call, whether all is well, what we own, and a copy of that.
+//! The verbs beside the sync: who is on call, whether all is well, what we own, a copy of that, what was done, and why.
+
+mod audit;
+mod explain;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,6 +17,9 @@ use crate::run;
 use crate::selection::Selection;
 use crate::span::Span;
 use crate::survey::RunContext;
+
+pub use audit::{audit, head, verify};
+pub use explain::{Question, explain};
 
 /// Time for a copy, of which the audit log of many years is the most.
 const COPY: Duration = Duration::from_secs(3600);

@@ -41,8 +41,10 @@ impl Connected {
         self.context.requests()
     }
 
-    async fn see(&self, known: &Known<'_>, owned: Vec<Owned>) -> Seen {
-        let current = self.target.read(&asked(known, &self.name, &owned)).await;
+    async fn see(&self, known: &Known<'_>, owned: Vec<Owned>, also: &BTreeSet<Email>) -> Seen {
+        let mut asked = asked(known, &self.name, &owned);
+        asked.emails.extend(also.iter().cloned());
+        let current = self.target.read(&asked).await;
         let resolved = current.iter().flat_map(|current| current.entitlements.values().flatten().flatten());
         let held = current.iter().flat_map(|current| &current.grants).map(|held| &held.access.entitlement);
         let ours = owned.iter().map(|owned| &owned.grant.access.entitlement);
@@ -95,7 +97,7 @@ impl RunContext<'_> {
                 let owned = owned.remove(&connected.name).unwrap_or_default();
                 let (known, stage) = (&known, &stage);
                 async move {
-                    let seen = connected.see(known, owned).await;
+                    let seen = connected.see(known, owned, &selection.also).await;
                     stage.step();
                     (connected.name.clone(), seen)
                 }

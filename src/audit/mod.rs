@@ -3,18 +3,27 @@
 //! The ledger keeps the records and never changes one. No record holds a secret.
 
 mod chain;
+mod filter;
+mod history;
+#[cfg(test)]
+mod tests;
+mod verify;
 
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use chain::{Chain, Record};
+pub use filter::Filter;
+pub use history::{Ending, Failed, History, Stint};
+pub use verify::{Head, Verifier};
 
 use crate::exit::Exit;
 use crate::net::Clock;
 use crate::report::{ChangeReport, Counts, NoteReport, Report};
 
 /// Something that a run decided or did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// When it was written down.
     pub at: DateTime<Utc>,
@@ -29,7 +38,7 @@ pub struct Event {
 }
 
 /// What a run decided or did.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "record", rename_all = "kebab-case")]
 pub enum What {
     /// It is about to change something; what it means to do follows, each step as `planned`.
@@ -65,6 +74,9 @@ pub enum What {
         counts: Counts,
         /// SHA-256 of its notes and faults, by which the next run knows which are new.
         notes: String,
+        /// Why it ended before it had a plan; nothing was changed then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
     },
 }
 
@@ -119,18 +131,35 @@ impl Journal {
         let undone: Vec<What> = notes.chain(faults).collect();
         let digest =
             chain::digest(serde_json::to_string(&undone).expect("no map with other keys than text").as_bytes());
-        let known = last.and_then(|last| match last.event().ok()?.what {
-            What::End { notes, .. } => Some(notes),
-            _ => None,
-        });
-        let news = if known.as_ref() == Some(&digest) { Vec::new() } else { undone };
-        let refusals = report
-            .refused
-            .iter()
-            .chain(&report.differences)
-            .map(|why| What::Refusal { digest: report.digest.clone(), why: why.clone() });
-        let end =
-            What::End { verb: self.verb.to_owned(), exit_code: report.exit_code, counts: report.counts, notes: digest };
+        let news = if noted(last).as_ref() == Some(&digest) { Vec::new() } else { undone };
+        let refusals = report.refused.iter().chain(&report.differences);
+        let refusals = refusals.map(|why| What::Refusal { digest: report.digest.clone(), why: why.clone() });
+        let end = What::End {
+            verb: self.verb.to_owned(),
+            exit_code: report.exit_code,
+            counts: report.counts,
+            notes: digest,
+            error: None,
+        };
         news.into_iter().chain(refusals).chain([end]).map(|what| self.event(what)).collect()
+    }
+
+    /// That the run is over before it had a plan, because of `error`.
+    pub fn failed(&self, error: &anyhow::Error, last: Option<&Record>) -> Event {
+        self.event(What::End {
+            verb: self.verb.to_owned(),
+            exit_code: Exit::CouldNotRun.code(),
+            counts: Counts::default(),
+            notes: noted(last).unwrap_or_default(),
+            error: Some(format!("{error:#}")),
+        })
+    }
+}
+
+/// The digest of what was left undone when the run that wrote `last` ended.
+fn noted(last: Option<&Record>) -> Option<String> {
+    match last?.event().ok()?.what {
+        What::End { notes, .. } => Some(notes),
+        _ => None,
     }
 }

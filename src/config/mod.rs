@@ -189,6 +189,12 @@ impl Config {
             _ => Err(found.into_faults(path)),
         }
     }
+
+    /// Every address that may stand for the person behind `email`: at a source, and on a target.
+    pub fn addresses(&self, email: &Email) -> BTreeSet<Email> {
+        let at_sources = self.aliases.iter().filter(|(_, account)| *account == email).map(|(source, _)| source);
+        at_sources.chain(self.aliases.get(email)).chain([email]).cloned().collect()
+    }
 }
 
 /// The config in `text`, or faults.

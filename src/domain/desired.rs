@@ -69,7 +69,7 @@ impl Known<'_> {
         answers.filter_map(|answer| answer?.as_ref().ok())
     }
 
-    fn email<'a>(&'a self, shift: &'a Shift) -> Option<&'a Email> {
+    pub(super) fn email<'a>(&'a self, shift: &'a Shift) -> Option<&'a Email> {
         let email = shift.person.email.as_ref()?;
         Some(self.aliases.get(email).unwrap_or(email))
     }
@@ -280,15 +280,15 @@ impl<'a> Collector<'a> {
 }
 
 /// One person's time on call, however many pieces the source cut it into.
-struct Duty<'a> {
+pub(super) struct Duty<'a> {
     /// Never empty.
-    shifts: Vec<&'a Shift>,
-    start: Option<DateTime<Utc>>,
-    end: Option<DateTime<Utc>>,
+    pub shifts: Vec<&'a Shift>,
+    pub start: Option<DateTime<Utc>>,
+    pub end: Option<DateTime<Utc>>,
 }
 
 /// The shifts of `reading` that `rule` takes, joined where one person's overlap or meet.
-fn duties<'a>(rule: &Rule, reading: &'a Reading) -> Vec<Duty<'a>> {
+pub(super) fn duties<'a>(rule: &Rule, reading: &'a Reading) -> Vec<Duty<'a>> {
     let mut shifts: Vec<&Shift> = reading.shifts.iter().filter(|shift| rule.takes(shift)).collect();
     shifts.sort_by(|a, b| (&a.person.id, a.start, *a).cmp(&(&b.person.id, b.start, *b)));
     let mut duties: Vec<Duty> = Vec::with_capacity(shifts.len());
@@ -305,7 +305,7 @@ fn duties<'a>(rule: &Rule, reading: &'a Reading) -> Vec<Duty<'a>> {
 }
 
 impl<'a> Duty<'a> {
-    fn shift(&self) -> &'a Shift {
+    pub fn shift(&self) -> &'a Shift {
         self.shifts.first().expect("never empty")
     }
 

@@ -128,7 +128,7 @@ pub struct Reason {
 
 impl Reason {
     pub fn new(rule: &str, source: &str, shift: &Shift) -> Self {
-        let Shift { schedule, level: _, person: Person { id, name, email: _ }, start, end } = shift;
+        let Shift { schedule, level: _, person: Person { id, name, email: _ }, start, end, overrides: _ } = shift;
         Self {
             rule: rule.to_owned(),
             source: source.to_owned(),

@@ -4,9 +4,11 @@
 //! outputs, in any order. That is what lets the properties be checked over thousands of random histories.
 
 mod adopt;
+mod answer;
 mod change;
 mod clock;
 mod desired;
+mod explain;
 mod grant;
 mod limits;
 mod ownership;
@@ -23,9 +25,11 @@ mod tables;
 mod world;
 
 pub use adopt::{Adoptable, Candidate, adopt};
+pub use answer::{Answer, Limit, OnDuty, Step, Verdict};
 pub use change::{Change, Next, Note, OnDrift, Plan, Unfit};
 pub use clock::{TOLERANCE, Witness, Witnesses};
 pub use desired::{Desired, Known, Wanted};
+pub use explain::Case;
 pub use grant::{
     Access, Account, AccountId, Asked, Current, Entitlement, Grant, GrantId, Held, Owned, Reason, Reasons, Tenure,
 };
@@ -34,4 +38,4 @@ pub use ownership::{Aliases, Choice, Item, Purpose, release, revoke, unknown_id}
 pub use period::Period;
 pub use plan::plan;
 pub use rule::{Readings, Rule};
-pub use shift::{Coverage, Email, OnCall, Person, Reading, Schedule, Shift};
+pub use shift::{Coverage, Email, OnCall, Override, Person, Reading, Schedule, Shift};

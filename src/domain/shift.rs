@@ -6,6 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::Period;
+
 /// An e-mail address, in lower case: addresses match without regard to case.
 ///
 /// Letters beyond ASCII that fold to one of ASCII, as the Kelvin sign does to `k`, stay: a look-alike is somebody else.
@@ -97,6 +99,17 @@ pub struct Shift {
     pub start: Option<DateTime<Utc>>,
     /// Its true end, however far ahead; `None` where it has none (always on call, or the source knows only now).
     pub end: Option<DateTime<Utc>>,
+    /// The overrides that put the person there for part of it; empty also where the source does not tell.
+    #[serde(default)]
+    pub overrides: Vec<Override>,
+}
+
+/// An exception in a schedule.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Override {
+    pub period: Period,
+    /// Why, in somebody's own words.
+    pub reason: Option<String>,
 }
 
 /// How much a reading knows.

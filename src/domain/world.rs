@@ -369,13 +369,13 @@ fn intent(entry: i64, grant: &Grant, reasons: &Reasons) -> Owned {
 }
 
 fn shift(schedule: usize, person: usize, level: u32, start: DateTime<Utc>, end: Option<DateTime<Utc>>) -> Shift {
-    let id = format!("S{schedule}");
-    let email = Some(email(person));
+    let (id, email) = (format!("S{schedule}"), Some(email(person)));
     Shift {
         schedule: Schedule { name: id.clone(), id },
         level: Some(level),
         person: Person { id: format!("P{person}"), name: format!("Person {person}"), email },
         start: Some(start),
         end,
+        overrides: Vec::new(),
     }
 }

@@ -1,11 +1,11 @@
 //! A ledger moved to another place, whole.
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Error, Result, bail, ensure};
 use async_trait::async_trait;
 
 use super::row::Row;
 use super::{Ledger, LedgerConfig, look, open_movable};
-use crate::audit::{Chain, Record};
+use crate::audit::{Record, Verifier};
 use crate::stop::{LOST, Stop};
 
 /// All that a ledger holds, as it holds it.
@@ -46,7 +46,8 @@ pub async fn copy(from: &LedgerConfig, to: &LedgerConfig, deadline: tokio::time:
     let mut from = open_movable(from, &reading).await.context("the ledger to copy from")?;
     let mut to = open_movable(to, &writing).await.context("the ledger to copy to")?;
     let contents = from.contents().await.context("the ledger to copy from")?;
-    Chain::verify(&contents.records)
+    Verifier::check(&contents.records)
+        .map_err(Error::msg)
         .context("the audit log of the ledger to copy from was tampered with; nothing was copied")?;
     let there = to.contents().await.context("the ledger to copy to")?;
     ensure!(

@@ -45,6 +45,11 @@ pub trait Ledger: Send {
 
     /// Lets go of the lock. One that is dropped lets go as well, and others may see that a moment later.
     async fn close(&mut self) {}
+
+    /// The highest number that a record ever had, where that is known apart from the records themselves.
+    async fn highest(&mut self) -> Result<Option<i64>> {
+        Ok(None)
+    }
 }
 
 /// One entry's next state.
@@ -132,7 +137,8 @@ mod tests {
 
     /// The end of the run of this minute.
     fn end(minute: i64, exit_code: u8) -> Event {
-        let what = What::End { verb: "sync".into(), exit_code, counts: Counts::default(), notes: String::new() };
+        let (verb, notes, counts) = ("sync".into(), String::new(), Counts::default());
+        let what = What::End { verb, exit_code, counts, notes, error: None };
         let at = DateTime::UNIX_EPOCH + TimeDelta::minutes(minute);
         Event { at, run: format!("run {minute}"), host: "host".into(), config: String::new(), what }
     }

@@ -155,6 +155,13 @@ impl Ledger for Sqlite {
         };
         read().map_err(|error| damaged(&self.path, error))
     }
+
+    /// SQLite itself keeps it, so that no number is used twice.
+    async fn highest(&mut self) -> Result<Option<i64>> {
+        let query = "SELECT seq FROM sqlite_sequence WHERE name = 'audit'";
+        let found = self.connection.query_row(query, [], |row| row.get(0)).optional();
+        found.map_err(|error| damaged(&self.path, error))
+    }
 }
 
 #[async_trait]

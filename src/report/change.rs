@@ -35,6 +35,21 @@ impl Action {
     pub fn is_bookkeeping(self) -> bool {
         matches!(self, Self::Confirm | Self::Forget | Self::Retime)
     }
+
+    /// As JSON has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Adopt => "adopt",
+            Self::Release => "release",
+            Self::Confirm => "confirm",
+            Self::Forget => "forget",
+            Self::Retime => "retime",
+            Self::Expire => "expire",
+            Self::Create => "create",
+            Self::Amend => "amend",
+            Self::Revoke => "revoke",
+        }
+    }
 }
 
 /// What became of a change.
@@ -46,6 +61,19 @@ pub enum State {
     Deferred,
     Skipped,
     Failed,
+}
+
+impl State {
+    /// As JSON has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Done => "done",
+            Self::Deferred => "deferred",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// One step of a plan, and what became of it.

@@ -1,8 +1,10 @@
 //! What happened, for people and for programs: the only place that prints.
 
 mod advice;
+mod audit;
 mod change;
 mod checked;
+mod explain;
 mod json;
 mod listing;
 mod note;
@@ -21,8 +23,10 @@ use crate::decision::{Decision, Inputs};
 use crate::domain::{Period, Plan, Reading};
 use crate::exit::Exit;
 
+pub use audit::{AuditForm, AuditLine, verified_text};
 pub use change::{Action, ChangeReport, ReasonReport, State};
 pub use checked::{Checked, CheckedTarget};
+pub use explain::{AnswerReport, Asking, Explanation, StepReport, bounds, explained_text, reason_step};
 pub use json::{json, schema};
 pub use listing::{OwnedReport, Owning, Roster, ShiftReport, copied_text, grants_text, shifts_text};
 pub use note::NoteReport;
@@ -154,10 +158,9 @@ impl TargetReport {
 impl Report {
     /// A report of a run at `now` that has done nothing yet.
     pub fn new(now: DateTime<Utc>, dry_run: bool, window: Period) -> Self {
-        let id = format!("{}-{}", now.format("%Y%m%dT%H%M%SZ"), std::process::id());
         Self {
             version: VERSION,
-            run: RunReport { id, verb: "sync".into(), at: now },
+            run: RunReport { id: run_id(now), verb: "sync".into(), at: now },
             dry_run,
             window: change::span(window),
             sources: BTreeMap::new(),
@@ -258,6 +261,11 @@ impl Report {
     }
 }
 
+/// What a run at `now` in this process is called.
+pub fn run_id(now: DateTime<Utc>) -> String {
+    format!("{}-{}", now.format("%Y%m%dT%H%M%SZ"), std::process::id())
+}
+
 /// Prints text for people to standard output; what a terminal would obey is written out.
 pub fn tell(text: &str) -> io::Result<()> {
     print(&harmless(text))
@@ -266,6 +274,14 @@ pub fn tell(text: &str) -> io::Result<()> {
 /// Prints to standard output. A reader that has gone away is no error: it has seen all that it wanted.
 pub fn print(text: &str) -> io::Result<()> {
     quietly(io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().lock().flush()))
+}
+
+/// Prints a part of something long; `false` where the reader has gone away, so that nothing more is wanted.
+pub fn print_part(text: &str) -> io::Result<bool> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => quietly(written).map(|()| true),
+    }
 }
 
 /// Prints a line to standard error, where everything goes that is not the report.

@@ -35,6 +35,8 @@ fn the_program() {
       shifts       Show who is on call
       check        Check config, credentials and names, and whether everyone on call has an account
       grants       Show what the ledger says is ours
+      audit        Show who got or lost which access, when and why
+      explain      Say whether somebody has access, and why or why not
       init         Write a commented starter config
       schema       Print a JSON Schema
       completions  Print a completion script for a shell
@@ -129,6 +131,27 @@ fn grants() {
 }
 
 #[test]
+fn audit() {
+    insta::assert_snapshot!(verb("audit"), @r"
+    Show who got or lost which access, when and why
+
+    Usage: oncall-sync audit [OPTIONS]
+    ");
+}
+
+#[test]
+fn explain() {
+    insta::assert_snapshot!(verb("explain"), @r"
+    Say whether somebody has access, and why or why not
+
+    Usage: oncall-sync explain [OPTIONS] <ADDRESS>
+
+    Arguments:
+      <ADDRESS>  Whose access, by their address at the source or on the target
+    ");
+}
+
+#[test]
 fn init() {
     insta::assert_snapshot!(verb("init"), @r"
     Write a commented starter config
@@ -150,11 +173,13 @@ fn schema() {
     Arguments:
       [OF]
               Possible values:
-              - config: The config file
-              - report: The JSON report of a sync
-              - shifts: What `shifts --output json` prints
-              - check:  What `check --output json` prints
-              - grants: What `grants --output json` prints
+              - config:  The config file
+              - report:  The JSON report of a sync
+              - shifts:  What `shifts --output json` prints
+              - check:   What `check --output json` prints
+              - grants:  What `grants --output json` prints
+              - audit:   A line of what `audit --format jsonl` prints
+              - explain: What `explain --output json` prints
 
               [default: config]
     ");
@@ -210,6 +235,15 @@ fn revoke() {
 fn shifts_has_a_flag_of_its_own() {
     assert!(help(&["shifts", "--help"]).contains("--from <INSTANT>"));
     assert!(!help(&["--help"]).contains("--from"));
+}
+
+#[test]
+fn audit_says_what_its_flags_are_for() {
+    let help = help(&["audit", "--help"]);
+    for flag in ["--since <SPAN|TIME>", "--format <FORM>", "--all", "--verify", "--expect-head <NUMBER:HASH>", "--head"]
+    {
+        assert!(help.contains(flag), "{flag} in {help}");
+    }
 }
 
 #[test]

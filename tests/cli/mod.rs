@@ -1,11 +1,13 @@
 //! The built binary, as cron and people run it: real sockets, real files, an environment with nothing else in it.
 
+mod audit;
 mod bad_input;
 mod bare;
 mod clock;
 mod dry_run;
 mod examples;
 mod exit_codes;
+mod explain;
 mod failures;
 mod faults;
 mod handover;

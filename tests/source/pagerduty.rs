@@ -84,6 +84,7 @@ fn shift(schedule: (&str, &str), person: (&str, &str, &str), start: i64, end: i6
         person: Person { id: person.0.to_owned(), name: person.1.to_owned(), email: Some(Email::new(person.2)) },
         start: Some(at(start)),
         end: Some(at(end)),
+        overrides: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@
 mod clock;
 mod desired;
 mod drift;
+mod explain;
 mod limits;
 mod outage;
 mod ownership;
@@ -69,7 +70,14 @@ fn schedule(id: &str) -> Schedule {
 fn shift(start: i64, until: i64) -> Shift {
     let email = Some(Email::new("p@example.com"));
     let person = Person { id: "P".into(), name: "Pat".into(), email };
-    Shift { schedule: schedule("S"), level: None, person, start: Some(at(start)), end: end(until) }
+    Shift {
+        schedule: schedule("S"),
+        level: None,
+        person,
+        start: Some(at(start)),
+        end: end(until),
+        overrides: Vec::new(),
+    }
 }
 
 /// Gives `e` on the target to whoever is on call in schedule S.

@@ -30,6 +30,7 @@ fn shift(start: i64, end: i64) -> Shift {
         person: Person { id: "P".into(), name: "Person".into(), email: Some(Email::new("p@example.com")) },
         start: Some(at(start)),
         end: Some(at(end)),
+        overrides: Vec::new(),
     }
 }
 

@@ -1,12 +1,13 @@
 //! From a schedule's layers and overrides to who is on call.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::during::{During, hours};
 use super::track::{Group, Member, Track};
-use crate::domain::Period;
+use crate::domain::{self, Period};
 use crate::zone::{Civil, Unit, Zone};
 
 /// How much longer than every date in the file, and than two rounds of the longest list, a duty has to last to be one
@@ -44,6 +45,8 @@ pub struct Override {
     pub replaces: Option<Member>,
     /// The line it stands in.
     pub line: usize,
+    /// What is told of it.
+    pub told: Option<domain::Override>,
 }
 
 /// One schedule: later layers cover earlier ones, overrides cover layers, later overrides cover earlier ones.
@@ -61,6 +64,8 @@ pub struct Duty {
     /// `None`: for ever, as far as the file tells.
     pub end: Option<DateTime<Utc>>,
     pub member: Member,
+    /// The overrides that put the member there for part of it.
+    pub overrides: Vec<domain::Override>,
 }
 
 /// What a window holds.
@@ -172,15 +177,16 @@ impl Rotation {
             let horizon = Period::new(start, end).expect("it holds the window");
             self.check_work(horizon)?;
             let track = self.track(horizon);
-            let duties: Vec<_> = track.duties().into_iter().filter(|(duty, _)| duty.overlaps(&window)).collect();
-            let cut_before = start > earliest && duties.iter().any(|(duty, _)| duty.start() == start);
-            let cut_after = end < latest && duties.iter().any(|(duty, _)| duty.end() == end);
+            let duties: Vec<_> = track.duties().into_iter().filter(|(duty, ..)| duty.overlaps(&window)).collect();
+            let cut_before = start > earliest && duties.iter().any(|(duty, ..)| duty.start() == start);
+            let cut_after = end < latest && duties.iter().any(|(duty, ..)| duty.end() == end);
             if !cut_before && !cut_after {
                 let endless = |duty: &Period| self.is_endless() && duty.end() == end;
-                let duty = |(duty, member): (Period, Member)| Duty {
+                let duty = |(duty, member, told): (Period, Member, BTreeSet<&domain::Override>)| Duty {
                     start: duty.start(),
                     end: (!endless(&duty)).then_some(duty.end()),
                     member,
+                    overrides: told.into_iter().cloned().collect(),
                 };
                 return Ok(Expansion {
                     duties: duties.into_iter().map(duty).collect(),
@@ -205,7 +211,7 @@ impl Rotation {
     }
 
     /// Who is on call in `horizon`, and nothing beyond it.
-    fn track(&self, horizon: Period) -> Track {
+    fn track(&self, horizon: Period) -> Track<'_> {
         let mut track = Track::default();
         for layer in &self.layers {
             for (piece, group) in layer.pieces(&self.zone, horizon) {
@@ -213,10 +219,7 @@ impl Rotation {
             }
         }
         for change in self.overrides.iter().filter(|change| change.period.overlaps(&horizon)) {
-            match &change.replaces {
-                None => track.cover(change.period, &change.group),
-                Some(member) => track.replace(change.period, member, &change.group),
-            }
+            track.change(change);
         }
         track.clip(horizon);
         track

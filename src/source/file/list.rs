@@ -9,7 +9,7 @@ use super::expand::{Override, Rotation};
 use super::faults::Faults;
 use super::schedule::{NOBODY, Schedule, Time, overlaps};
 use super::track::{Group, Member};
-use crate::domain::{Email, Period};
+use crate::domain::{self, Email, Period};
 use crate::near::hint;
 use crate::zone::Zone;
 
@@ -145,7 +145,10 @@ impl Reader<'_> {
             self.faults.add_to_line(line, "'to' has to be after 'from'");
         }
         if let (Some(period), Some(group)) = (period, group) {
-            schedule.rotation.overrides.push(Override { period, group: Arc::new(group), replaces: None, line });
+            // Every row is an override; one that gives a reason is one to people as well.
+            let reason = Some(field("reason")).filter(|reason| !reason.is_empty());
+            let told = reason.map(|reason| domain::Override { period, reason: Some(reason.to_owned()) });
+            schedule.rotation.overrides.push(Override { period, group: Arc::new(group), replaces: None, line, told });
         }
     }
 

@@ -184,9 +184,9 @@ async fn text(path: &Path) -> Result<String> {
 }
 
 fn shift(schedule: &Schedule, duty: Duty) -> Shift {
-    let Duty { start, end, member } = duty;
+    let Duty { start, end, member, overrides } = duty;
     let person = Person { id: member.email.to_string(), name: member.name, email: Some(member.email) };
-    Shift { schedule: schedule.clone(), level: None, person, start: Some(start), end }
+    Shift { schedule: schedule.clone(), level: None, person, start: Some(start), end, overrides }
 }
 
 #[async_trait]

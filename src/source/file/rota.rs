@@ -12,7 +12,7 @@ use super::expand::{Layer, Override, Rotation};
 use super::faults::{Faults, Table, entries, list, string};
 use super::schedule::{NOBODY, Remark, Schedule, Time, overlaps};
 use super::track::{Group, Member};
-use crate::domain::{Email, Period};
+use crate::domain::{self, Email, Period};
 use crate::harmless::shown;
 use crate::near::hint;
 use crate::zone::{Unit, Written, Zone};
@@ -166,7 +166,7 @@ impl Reader {
             let name = string(value, "replaces", &mut self.faults)?;
             self.member(name, value.span().start)
         });
-        table.get("reason").and_then(|value| string(value, "reason", &mut self.faults));
+        let reason = table.get("reason").and_then(|value| string(value, "reason", &mut self.faults));
         let period = Period::new(from?, to?);
         if period.is_none() {
             let at = table.get("to").map_or(table.offset(), |value| value.span().start);
@@ -177,7 +177,8 @@ impl Reader {
             Some(member) => Some(member?),
             None => None,
         };
-        Some(Override { period: period?, group: Arc::new(group?), replaces, line })
+        let told = Some(domain::Override { period: period?, reason: reason.map(str::to_owned) });
+        Some(Override { period: period?, group: Arc::new(group?), replaces, line, told })
     }
 
     /// A date and time, as a string or as TOML's own kind, and its instant.

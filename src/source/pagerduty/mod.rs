@@ -145,7 +145,7 @@ fn reading(answer: Answer, people: &BTreeMap<String, Met>, window: Period) -> Re
         let Some((person, remark)) = user.and_then(|user| people.get(&user.id)).filter(|_| touches) else { continue };
         said.extend(remark.clone());
         let (schedule, person) = (schedule.clone(), person.clone());
-        shifts.insert(Shift { schedule, level: escalation_level, person, start, end });
+        shifts.insert(Shift { schedule, level: escalation_level, person, start, end, overrides: Vec::new() });
     }
     remarks.extend(said);
     if shifts.is_empty() && remarks.is_empty() {

@@ -30,6 +30,7 @@ fn a_list_is_the_same_overrides_in_toml() {
         writeln!(csv, "{to},{zone},{user},\"a, \"\"reason\"\"\",{schedule},{from}").expect("a string");
         writeln!(toml, "[[schedules.{schedule}.overrides]]\nuser = '{user}'\nfrom = '{from}'\nto = '{to}'")
             .expect("a string");
+        writeln!(toml, "reason = 'a, \"reason\"'").expect("a string");
     }
     let (from_csv, from_toml) = (read(&csv, None), rota::parse(&toml, None).expect("no fault"));
     assert_eq!(from_csv.keys().collect::<Vec<_>>(), from_toml.keys().collect::<Vec<_>>());

@@ -163,7 +163,7 @@ proptest! {
 
     #[test]
     fn starts_and_ends_are_true(rota in rota(&PLACES), window in window(1..20)) {
-        for Duty { start, end, member } in expand(&rota, window).duties {
+        for Duty { start, end, member, .. } in expand(&rota, window).duties {
             prop_assert!(Period::new(start, end.unwrap_or(DateTime::<Utc>::MAX_UTC)).is_some_and(|duty| duty.overlaps(&window)));
             prop_assert!(naive(&rota, start).contains(&member.name));
             prop_assert!(!naive(&rota, start - TimeDelta::seconds(1)).contains(&member.name));
