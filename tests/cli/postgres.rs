@@ -381,7 +381,7 @@ fn a_ledger_that_is_held_or_tampered_with_is_not_copied() {
     connection.execute_batch(tamper).expect("tampered with");
     drop(connection);
     let refused = office.run(&["ledger", "copy", "ledger.db", &database.url()]).exits(2);
-    refused.says(&["tampered with; nothing was copied", "is not as it was written"]);
+    refused.says(&["tampered with; nothing was copied", "does not carry the hash of what it says"]);
     office.ledger_at(&format!("{:?}", database.url()));
     assert_eq!(office.run(&["grants"]).exits(0).out, "The ledger owns nothing.\n");
 }

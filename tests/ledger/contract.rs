@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use oncall_sync::audit::{Chain, Event, Journal, Record, What};
+use oncall_sync::audit::{Event, Journal, Record, Verifier, What};
 use oncall_sync::domain::{
     Access, AccountId, Email, Entitlement, Grant, GrantId, Owned, Period, Reason, Reasons, Schedule,
 };
@@ -178,7 +178,7 @@ async fn the_audit_log_is_one_chain(place: &LedgerConfig) {
     ledger.write(at(0), &[], &events[1..]).await.expect("written");
     ledger.write(at(0), &[], &events).await.expect("written");
     let all: Vec<Record> = ledger.records(0, 100).await.expect("read");
-    Chain::verify(&all).expect("whole");
+    Verifier::check(&all).expect("whole");
     let told: Vec<Event> = all.iter().map(|record| record.event().expect("ours")).collect();
     assert_eq!(told, [&events[..], &events[..]].concat());
     assert_eq!(ledger.head().await.expect("read").as_ref(), all.last());
