@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
@@ -20,8 +21,12 @@ use crate::report::ChangeReport;
 use crate::stop::{LOST, Stop};
 use crate::target::{Occupied, Restored, Target};
 
-/// Outcomes written to the ledger in one transaction at most; those that are ready together go together.
+/// Outcomes taken up in one go.
 const BATCH: usize = 256;
+
+/// How long outcomes wait for others to be written with: a transaction of SQLite's takes some ten milliseconds on a disk, and
+/// meanwhile the intents say enough for the next run.
+const GATHER: Duration = Duration::from_millis(100);
 
 /// What became of one change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,6 +145,9 @@ impl<'a> Applier<'a> {
             let mut written = Ok(());
             let mut finished = Vec::new();
             while results.recv_many(&mut finished, BATCH).await > 0 {
+                // Those that come in a moment share its transaction; the last ones wait for nobody.
+                let wait = async { while results.recv_many(&mut finished, BATCH).await > 0 {} };
+                let _ = tokio::time::timeout(GATHER, wait).await;
                 let (mut entries, mut events) = (Vec::new(), Vec::new());
                 for Finished { at, change, outcome, learnt } in finished.drain(..).flatten() {
                     events.push(self.event(change, &outcome));
