@@ -4,7 +4,7 @@
 //! settles it against what the target shows.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -89,35 +89,38 @@ impl<'a> Applier<'a> {
         let calls = plan.changes.iter().filter(|change| !change.is_bookkeeping()).count();
         let stage = (calls > 0).then(|| self.progress.bar(format!("Granting on {}", self.name), calls));
         let mut phase: Vec<(usize, &Change)> = Vec::new();
+        let mut forgotten = BTreeSet::new();
         for (at, change) in plan.changes.iter().enumerate() {
             if change.is_bookkeeping() {
                 outcomes[at] = Outcome::Done(None);
                 continue;
             }
             if phase.last().is_some_and(|(_, last)| std::mem::discriminant(*last) != std::mem::discriminant(change)) {
-                self.phase(&std::mem::take(&mut phase), owned, outcomes, || step(&stage)).await?;
+                let learnt = self.phase(&std::mem::take(&mut phase), owned, outcomes, || step(&stage)).await?;
+                forgotten.extend(learnt);
             }
-            if is_still_needed(change, plan, outcomes) {
-                let why = "it stays until what is to take its place could be given";
-                outcomes[at] = Outcome::Skipped(why.into());
+            let needless = made_room(change, &forgotten).or_else(|| is_still_needed(change, plan, outcomes));
+            if let Some(outcome) = needless {
+                outcomes[at] = outcome;
                 self.write(&[], &[self.event(change, &outcomes[at])]).await?;
                 continue;
             }
             phase.push((at, change));
         }
-        self.phase(&phase, owned, outcomes, || step(&stage)).await
+        self.phase(&phase, owned, outcomes, || step(&stage)).await.map(drop)
     }
 
-    /// Changes of one kind, side by side; those of one access one after the other.
+    /// Changes of one kind, side by side; those of one access one after the other. Answers which entries are forgotten.
     async fn phase(
         &self,
         changes: &[(usize, &Change)],
         owned: &[Owned],
         outcomes: &mut [Outcome],
         step: impl Fn(),
-    ) -> Result<()> {
+    ) -> Result<BTreeSet<i64>> {
+        let mut forgotten = BTreeSet::new();
         if changes.is_empty() {
-            return Ok(());
+            return Ok(forgotten);
         }
         if let Some(reason) = self.stop.reason() {
             let skipped = Outcome::Skipped(reason.into());
@@ -125,7 +128,7 @@ impl<'a> Applier<'a> {
             for (at, _) in changes {
                 outcomes[*at] = skipped.clone();
             }
-            return self.write(&[], &events).await.map(drop);
+            return self.write(&[], &events).await.map(|_| forgotten);
         }
         let calls = self.intend(changes).await?;
         let mut chains: BTreeMap<&Access, Vec<Call>> = BTreeMap::new();
@@ -152,6 +155,7 @@ impl<'a> Applier<'a> {
                 for Finished { at, change, outcome, learnt } in finished.drain(..).flatten() {
                     events.push(self.event(change, &outcome));
                     outcomes[at] = outcome;
+                    forgotten.extend(learnt.iter().filter_map(forgets));
                     entries.extend(learnt);
                 }
                 if written.is_ok() {
@@ -162,7 +166,8 @@ impl<'a> Applier<'a> {
             written
         };
         let ((), written) = tokio::join!(calling, writing);
-        written.context("what was just done is not written down; the next run finds it by what the target shows")
+        written.context("what was just done is not written down; the next run finds it by what the target shows")?;
+        Ok(forgotten)
     }
 
     /// Writes down what is about to be given.
@@ -294,12 +299,29 @@ fn amended(answer: Result<GrantId>, from: &Owned, entry: i64) -> (Outcome, Vec<E
     }
 }
 
-/// Whether `change` would take back what a grant was to replace that could not be given.
-fn is_still_needed(change: &Change, plan: &Plan, outcomes: &[Outcome]) -> bool {
-    let Change::Revoke { owned } = change else { return false };
+/// What becomes of `change` where what it is about has made room before: the grant that is there now is another.
+fn made_room(change: &Change, forgotten: &BTreeSet<i64>) -> Option<Outcome> {
+    change.owned().filter(|owned| forgotten.contains(&owned.entry))?;
+    Some(match change {
+        Change::Amend { .. } => Outcome::Deferred("it made room for what is due now".into()),
+        _ => Outcome::Done(None),
+    })
+}
+
+/// What becomes of `change` where it would take back what a grant was to replace that could not be given.
+fn is_still_needed(change: &Change, plan: &Plan, outcomes: &[Outcome]) -> Option<Outcome> {
+    let Change::Revoke { owned } = change else { return None };
     let failed = plan.changes.iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
     let mut lost = failed.filter_map(|(change, _)| gives(change)).map(|(grant, _)| grant);
     lost.any(|grant| grant.access == owned.grant.access && grant.period.overlaps(&owned.grant.period))
+        .then(|| Outcome::Skipped("it stays until what is to take its place could be given".into()))
+}
+
+fn forgets(entry: &Entry) -> Option<i64> {
+    match entry {
+        Entry::Forget { entry } => Some(*entry),
+        _ => None,
+    }
 }
 
 fn step(stage: &Option<crate::progress::Stage>) {

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::audit::Head;
-use crate::domain::{Choice, Email, GrantId};
+use crate::domain::{Choice, Email, GrantId, Purpose};
 use crate::span::Span;
 use crate::zone::{Written, Zone};
 
@@ -138,6 +138,29 @@ pub enum Verb {
         #[command(subcommand)]
         verb: LedgerVerb,
     },
+}
+
+impl Verb {
+    /// What a run by this verb is for.
+    ///
+    /// # Errors
+    /// Where it would give something up and nothing says what.
+    pub fn purpose(&self) -> anyhow::Result<Purpose> {
+        let purpose = match self {
+            Self::Adopt(choosing) => return Ok(Purpose::Adopt(choosing.into())),
+            Self::Release(choosing) => Purpose::Release(choosing.into()),
+            Self::Revoke { choosing, .. } => Purpose::Revoke(choosing.into()),
+            _ => return Ok(Purpose::Sync),
+        };
+        if let Purpose::Release(choice) | Purpose::Revoke(choice) = &purpose {
+            ensure!(
+                *choice != Choice::default(),
+                "say what to {}: --all, --target, --email, --entitlement or --id",
+                purpose.verb()
+            );
+        }
+        Ok(purpose)
+    }
 }
 
 /// What of the grants is meant; of several kinds of choice, what is all of them at once.

@@ -80,7 +80,9 @@ impl Inputs {
                     let current = seen.current.as_ref().map_err(String::clone)?;
                     Ok(revoke(self.now, &|to| seen.tenure(to), self.on_drift, current, &seen.owned, meant))
                 });
-                Decision { refusals: self.limits.check_asked(self.now, &self.whole(&decision.plans)), ..decision }
+                let mut refusals = self.limits.check_asked(self.now, &self.whole(&decision.plans));
+                refusals.extend(self.doubts(&decision.plans));
+                Decision { refusals, ..decision }
             }
         }
     }
@@ -90,12 +92,17 @@ impl Inputs {
         let plan = |(name, seen): (&String, &Seen)| (name.clone(), seen.plan(&known, name, self.on_drift, &seen.owned));
         let plans: BTreeMap<_, _> = self.targets.iter().map(plan).collect();
         let mut refusals = self.limits.check(&known, &self.whole(&plans));
-        refusals.extend(self.targets.iter().filter_map(|(name, seen)| {
+        refusals.extend(self.doubts(&plans));
+        Decision { plans, refusals, missed: Vec::new() }
+    }
+
+    /// Why what a target shows, or the time that it is held against, may not be true: by either, what stands is forgotten.
+    fn doubts(&self, plans: &BTreeMap<String, Result<Plan, String>>) -> Vec<Refusal> {
+        let vanished = self.targets.iter().filter_map(|(name, seen)| {
             let (current, plan) = (seen.current.as_ref().ok()?, plans[name].as_ref().ok()?);
             self.limits.vanished(self.now, name, &seen.owned, current, plan)
-        }));
-        refusals.extend(self.witnesses.refusal(self.window));
-        Decision { plans, refusals, missed: Vec::new() }
+        });
+        vanished.chain(self.witnesses.refusal(self.window)).collect()
     }
 
     /// What is owned and planned on every target that could be read.

@@ -33,7 +33,7 @@
 //! | [`zone`] | the only module that knows time zones |
 //! | [`report`] | text and JSON; the only module that prints |
 //! | [`progress`] | bars on a terminal |
-//! | [`show`] | the verbs that change nothing: `shifts`, `check`, `grants`, `audit`, `explain` |
+//! | [`show`] | the verbs that change no access: `shifts`, `check`, `grants`, `audit`, `explain`, `ledger copy` |
 //! | [`starter`] | `init` |
 //! | [`exit`] | what cron is told |
 //! | [`stop`] | the word to stop, from a signal or the deadline |

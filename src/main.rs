@@ -9,7 +9,7 @@ use clap::{CommandFactory as _, Parser as _};
 use oncall_sync::audit::Filter;
 use oncall_sync::cli::{self, Cli, Common, Document, Form, LedgerVerb, Moment, Output, Verb};
 use oncall_sync::config::{self, Config, check_window};
-use oncall_sync::domain::{Choice, Email, Purpose};
+use oncall_sync::domain::Email;
 use oncall_sync::exit::Exit;
 use oncall_sync::harmless::line;
 use oncall_sync::ledger::Locked;
@@ -81,6 +81,7 @@ fn run(cli: Cli) -> Result<u8> {
         _ => {}
     }
     if let Some(recording) = &cli.sync.replay {
+        ensure!(cli.verb.is_none(), "--replay plans what was recorded, verb included: leave the verb out");
         let expected = cli.sync.expect.as_deref().map(Reviewed::read).transpose()?;
         let (report, timezone) = recording::replay(recording, cli.sync.force, expected.as_ref())?;
         let zone = Zone::parse(&timezone)?;
@@ -124,7 +125,7 @@ async fn with_config(cli: &Cli) -> Result<u8> {
             let order = Order { expected: expected.as_ref(), ..order(cli, &selection, now, window) };
             let report = run::sync(&run, &selection, order).await?;
             drop(progress);
-            tell(report, &cli, &style)
+            tell(report, cli, &style)
         }
     }
 }
@@ -187,7 +188,8 @@ fn configure(Cli { common, sync, verb }: &Cli) -> Result<(Config, Selection)> {
             ..Narrowing::default()
         };
     }
-    let selection = Selection::new(&config, &narrowing)?.for_purpose(purpose(verb.as_ref())?, &config)?;
+    let selection = Selection::new(&config, &narrowing)?
+        .for_purpose(verb.as_ref().map(Verb::purpose).transpose()?.unwrap_or_default(), &config)?;
     Ok((config, selection))
 }
 
@@ -201,23 +203,6 @@ fn order<'a>(Cli { sync, verb, .. }: &'a Cli, selection: &Selection, now: DateTi
     let dry_run = dry_run || sync.dry_run || selection.purpose.only_shows();
     let record = sync.record.as_deref();
     Order { now, window, dry_run, force: force || sync.force, expected: None, record }
-}
-
-fn purpose(verb: Option<&Verb>) -> Result<Purpose> {
-    let purpose = match verb {
-        Some(Verb::Adopt(choosing)) => return Ok(Purpose::Adopt(choosing.into())),
-        Some(Verb::Release(choosing)) => Purpose::Release(choosing.into()),
-        Some(Verb::Revoke { choosing, .. }) => Purpose::Revoke(choosing.into()),
-        _ => return Ok(Purpose::Sync),
-    };
-    if let Purpose::Release(choice) | Purpose::Revoke(choice) = &purpose {
-        ensure!(
-            *choice != Choice::default(),
-            "say what to {}: --all, --target, --email, --entitlement or --id",
-            purpose.verb()
-        );
-    }
-    Ok(purpose)
 }
 
 /// The present instant, to the second: targets keep no fractions.

@@ -2,9 +2,9 @@
 //!
 //! A recording holds names, e-mail addresses and who may do what; it never held a secret, for plans are made without any.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{BufReader, BufWriter, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -43,6 +43,10 @@ pub fn write(path: &Path, report: &Report, inputs: &Inputs, timezone: &str) -> R
     };
     let written = || {
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        // The mode above is for a new file; one that was there may be open to others.
+        if file.metadata()?.is_file() {
+            file.set_permissions(Permissions::from_mode(0o600))?;
+        }
         let mut file = BufWriter::new(file);
         serde_json::to_writer(&mut file, &recording)?;
         file.write_all(b"\n")?;

@@ -96,6 +96,7 @@ struct Diary {
     events: Arc<Mutex<Vec<Event>>>,
     intents_until_broken: Option<usize>,
     breaks_on_record: bool,
+    forgotten: BTreeSet<i64>,
 }
 
 #[async_trait]
@@ -110,6 +111,11 @@ impl Ledger for Diary {
         anyhow::ensure!(intends || !self.breaks_on_record, "the disk is full");
         if intends {
             self.intents_until_broken = self.intents_until_broken.map(|left| left - 1);
+        }
+        for entry in entries {
+            if let Entry::Forget { entry } = entry {
+                anyhow::ensure!(self.forgotten.insert(*entry), "there is no entry {entry}");
+            }
         }
         let mut numbers = Vec::new();
         let mut lines = self.lines.lock().expect("no panic");
@@ -251,6 +257,24 @@ async fn what_is_due_now_takes_the_place_of_ours_that_lies_ahead() {
     assert_eq!(applied.outcomes, [done("new a")]);
     assert_eq!(target.calls(), ["grant a", "amend 7 to a"]);
     assert_eq!(applied.diary, ["intend a as 100", "forget 7", "confirm 100 as new a"]);
+}
+
+/// Somebody's shift of tomorrow was swapped for one that is due now.
+#[tokio::test]
+async fn what_made_room_is_not_taken_back_or_moved_once_more() {
+    let later = || owned(7, "a", 5, 6);
+    let moved = Change::Amend { owned: later(), to: grant("a", 5, 7), reasons: Reasons::default() };
+    for (change, outcome) in [
+        (Change::Revoke { owned: later() }, Outcome::Done(None)),
+        (moved, Outcome::Deferred("it made room for what is due now".into())),
+    ] {
+        let target = Scripted::default().script("a", &[Turn::IsOccupied]);
+        let applied = apply(&target, Diary::default(), vec![create("a", 0, 1), change], &[later()]).await;
+        applied.written.expect("each entry is forgotten once");
+        assert_eq!(applied.outcomes, [done("new a"), outcome]);
+        assert_eq!(target.calls(), ["grant a", "amend 7 to a"]);
+        assert_eq!(applied.diary, ["intend a as 100", "forget 7", "confirm 100 as new a"]);
+    }
 }
 
 #[tokio::test]

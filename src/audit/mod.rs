@@ -19,7 +19,7 @@ pub use history::{Ending, Failed, History, Stint};
 pub use verify::{Head, Verifier};
 
 use crate::exit::Exit;
-use crate::net::Clock;
+use crate::net::{Clock, machine};
 use crate::report::{ChangeReport, Counts, NoteReport, Report};
 
 /// Something that a run decided or did.
@@ -103,8 +103,7 @@ pub struct Journal {
 
 impl Journal {
     pub fn new(verb: &'static str, run: String, config: &str, clock: Clock) -> Self {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Self { verb, run, host, config: config.to_owned(), clock }
+        Self { verb, run, host: machine(), config: config.to_owned(), clock }
     }
 
     pub fn event(&self, what: What) -> Event {

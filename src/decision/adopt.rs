@@ -38,7 +38,7 @@ impl Inputs {
         let plans = found.iter().map(|one| (one.0.clone(), plan(one))).collect();
         let missing = choice.ids.iter().filter(|id| !chosen.iter().any(|(_, one)| one.id == **id));
         let missed = missing.map(|id| self.missed(id, &found)).collect();
-        Decision { plans, refusals: Vec::new(), missed }
+        Decision { plans, refusals: self.witnesses.refusal(self.window).into_iter().collect(), missed }
     }
 
     /// What is desired and cannot be adopted; of no use to somebody who named ids.

@@ -53,7 +53,7 @@ impl fmt::Display for Witness {
 /// What tells the time beside our clock. Empty where the clock is a drill's, and not the machine's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Witnesses {
-    /// Every server that answered in this run; a database that keeps the ledger may be one.
+    /// Every server of a source or target that answered in this run.
     pub servers: Vec<Witness>,
     /// When the last run that was not refused wrote its last record.
     pub last_run: Option<DateTime<Utc>>,

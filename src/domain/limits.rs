@@ -88,7 +88,7 @@ impl fmt::Display for Refusal {
             }
             Self::Vanished { target, gone, owned, percent } => write!(
                 f,
-                "target '{target}' does not show {gone} of the {owned} grants that we own there any more, and limits.max_revoke_percent allows {percent} %: if it does not tell the truth, they would be given twice"
+                "target '{target}' does not show {gone} of the {owned} grants that we own there any more, and limits.max_revoke_percent allows {percent} %: if it does not tell the truth, they would be given twice, or forgotten while they stand"
             ),
             Self::Clock { differ, agree } => differing(f, differ, agree),
             Self::WentBack { now, last } => write!(

@@ -165,6 +165,11 @@ impl Context {
     }
 }
 
+/// What this machine calls itself.
+pub fn machine() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// Whether `host`, as URLs spell it, is this machine for certain: only there may a key travel in the clear.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);

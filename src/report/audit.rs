@@ -114,7 +114,7 @@ fn word(change: &ChangeReport) -> &'static str {
         (State::Skipped, _) => "not begun",
         (State::Failed, _) => "! failed",
         (State::Done, Action::Adopt) => "adopted",
-        (State::Done, Action::Release) => "given up",
+        (State::Done, Action::Release) => "released",
         (State::Done, Action::Create) => "given",
         (State::Done, Action::Confirm) => "found given",
         (State::Done, Action::Amend | Action::Retime) => "moved",
@@ -132,7 +132,7 @@ fn changed(target: &str, change: &ChangeReport, zone: &Zone) -> String {
         (_, Action::Amend | Action::Retime) => "moving ",
         (_, Action::Revoke | Action::Expire) => "taking back ",
         (_, Action::Adopt) => "adopting ",
-        (_, Action::Release) => "giving up ",
+        (_, Action::Release) => "releasing ",
         (_, Action::Confirm | Action::Forget) => "writing down ",
     };
     let (from, until) = (zone.format(change.from), zone.format(change.until));

@@ -103,6 +103,8 @@ impl Step {
         let verb = match action {
             Action::Create => "give",
             Action::Amend => "move",
+            Action::Adopt => "adopt",
+            Action::Release => "release",
             _ => "take back",
         };
         let (from, until) = (told(from, "now"), told(until, "the end of the window"));

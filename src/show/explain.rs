@@ -341,7 +341,7 @@ fn ending(stint: &Stint) -> Option<StepReport> {
         Ending::TakenBack => Some(StepReport::new("taken-back", "a run took it back".into())),
         Ending::Released => Some(StepReport::new(
             "released",
-            "somebody had it given up: it stayed on the target, and is a stranger's".into(),
+            "somebody had it released: it stayed on the target, and is a stranger's".into(),
         )),
         Ending::Gone => Some(StepReport::new("gone", "a run found it gone: somebody took it away by hand".into())),
     }

@@ -65,6 +65,11 @@ fn a_clock_that_servers_contradict_changes_nothing_until_a_person_says_so() {
         run(&office.desk, &["--force"]).exits(0).says(&["2 given"]);
         let before = office.held();
         run(&office.desk, &[]).exits(4).says(&words);
+        for verb in ["adopt", "revoke"] {
+            run(&office.desk, &[verb, "--all"])
+                .exits(4)
+                .says(&["! refused: two clocks differ by more than 5m: ", apart]);
+        }
         assert_eq!(office.held(), before);
     }
 }

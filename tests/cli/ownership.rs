@@ -323,6 +323,10 @@ fn a_large_revoke_needs_a_persons_word_twice() {
     office.run(&["revoke", "--email", "alice@example.com"]).exits(4).says(&refused);
     office.run(&["revoke", "--email", "alice@example.com", "--dry-run"]).exits(4);
     assert_eq!(office.ours().len(), 24);
+    let grants = office.strongdm.change(|world| std::mem::take(&mut world.grants));
+    office.run(&["revoke", "--all"]).exits(4).says(&["strongdm' does not show 24 of the 24 grants that we own there"]);
+    assert_eq!(office.ours().len(), 24, "a target that shows nothing does not make us forget what is there");
+    office.strongdm.change(|world| world.grants = grants);
     office.run(&["revoke", "--entitlement", "db-1", "--email", "alice@example.com"]).exits(0).says(&["1 taken back"]);
     office.run(&["revoke", "--email", "alice@example.com", "--force"]).exits(0).says(&["11 taken back"]);
 }

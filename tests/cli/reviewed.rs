@@ -57,6 +57,16 @@ fn another_plan_is_refused_with_what_is_different() {
 }
 
 #[test]
+fn a_reviewed_release_is_told_as_one() {
+    let office = Office::new();
+    office.run(&[]).exits(0);
+    office.desk.write("plan.json", office.run(&["release", "--all", "--dry-run", "--output", "json"]).exits(0).out);
+    let one = ["--expect", "plan.json", "release", "--email", "alice@example.com"];
+    office.run(&one).exits(4).says(&["not planned any more: strongdm: release prod-postgres, bob@example.com"]);
+    office.run(&["--expect", "plan.json", "release", "--all"]).exits(0).says(&["2 released"]);
+}
+
+#[test]
 fn what_is_no_plan_is_an_error() {
     let office = Office::new();
     reviewed(&office, "plan.json");
@@ -65,6 +75,7 @@ fn what_is_no_plan_is_an_error() {
     office.desk.write("empty.json", "{}");
     office.run(&["--expect", "forged.json"]).exits(2).says(&["forged.json was changed after it was printed"]);
     office.run(&["--expect", "empty.json"]).exits(2).says(&["empty.json is no report"]);
+    office.run(&["--replay", "plan.json", "revoke", "--all"]).exits(2).says(&["leave the verb out"]);
     office.run(&["--expect", "abc123"]).exits(2).says(&["a digest of 64 hexadecimal digits or the file", "abc123"]);
     assert_eq!(office.writes(), 0);
 }
@@ -86,6 +97,8 @@ fn busy() -> Office {
 #[test]
 fn a_recording_gives_the_same_plan_byte_for_byte() {
     let office = busy();
+    office.desk.write("run.json", "open to everybody");
+    fs::set_permissions(office.desk.path("run.json"), fs::Permissions::from_mode(0o644)).expect("it is ours");
     let recorded = office.run(&["--dry-run", "--output", "json", "--record", "run.json"]).exits(1);
     let text = office.run(&["--dry-run", "--record", "text.json"]).exits(1);
     assert!(text.out.contains("IST"), "shown in the config's zone: {}", text.out);

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::*;
+use crate::fakes::strongdm::Several;
 
 /// Alice's grant begins when the run does: strongDM needs no past. Bob's has the dates of his shift.
 #[test]
@@ -31,6 +32,20 @@ fn the_second_run_finds_nothing_to_do_and_writes_nothing() {
     assert_eq!(ran.out, "Nothing to do: all is as desired.\n");
     assert_eq!(office.writes(), 0);
     assert_eq!(office.run(&["grants"]).exits(0).out, owned);
+}
+
+/// Where strongDM keeps one grant for one access, the grant of tonight is moved, and is not there to be taken back.
+#[test]
+fn a_shift_of_tonight_swapped_for_one_of_now() {
+    let tonight = || people().shift(PRIMARY, "PALICE", hours(10), hours(14));
+    let now = || people().shift(PRIMARY, "PALICE", hours(-1), hours(6));
+    let office = Office::with(tonight(), organisation(), RULE);
+    office.strongdm.change(|world| world.manners.several = Several::One);
+    office.run(&[]).exits(0).says(&["1 given"]);
+    office.pagerduty.replace(now());
+    office.run(&[]).exits(0).says(&["1 given, 1 taken back"]);
+    assert_eq!(office.held(), [held("a-1", "rs-1", hours(0), hours(6))]);
+    office.run(&[]).exits(0).says(&["Nothing to do"]);
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn makes_sense(config: &Config) {
         assert!(rule.grant.keys().all(|target| config.targets.contains_key(target)), "{rule:?}");
         assert!(!rule.grant.is_empty() && rule.grant.values().all(|grants| !grants.is_empty()), "{rule:?}");
         assert!(!rule.schedules.is_empty() && rule.schedules.iter().all(|name| !name.trim().is_empty()), "{rule:?}");
-        assert!(!(rule.duration.is_some() && !rule.late.is_zero()), "{rule:?}");
+        assert!(rule.duration.is_none() || rule.late.is_zero(), "{rule:?}");
     }
     assert!(!config.window.is_zero() && config.window.0.as_secs() <= 90 * 86_400, "{}", config.window);
     assert!(!config.deadline.is_zero() && config.deadline.0.as_secs() <= 86_400, "{}", config.deadline);

@@ -209,7 +209,7 @@ fn so_large_a_share_is_suddenly_gone_and_no_more() {
     let sentence = |gone, count| {
         Some(format!(
             "target 'target' does not show {gone} of the {count} grants that we own there any more, and \
-             limits.max_revoke_percent allows 20 %: if it does not tell the truth, they would be given twice"
+             limits.max_revoke_percent allows 20 %: if it does not tell the truth, they would be given twice, or forgotten while they stand"
         ))
     };
     assert_eq!(gone(9, 9, 200), None, "below ten a share says little");

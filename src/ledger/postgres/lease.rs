@@ -25,8 +25,9 @@ use tokio::time::Instant;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::session::{Session, Statement, bare, code, host};
+use super::session::{Session, Statement, bare, code};
 use crate::ledger::Locked;
+use crate::net::machine;
 use crate::stop::{LOST, Stop};
 
 /// How the server finds out that a holder is gone without a word, in seconds and milliseconds: silence for
@@ -129,7 +130,7 @@ pub(super) async fn lock(session: &Session, more: Statement<'_>, shown: &str) ->
 /// Fails with [`Locked`] where another server's holder might still be at work.
 pub(super) async fn claim(session: &Session, version: i32, spans: Spans, shown: &str) -> Result<(i64, Instant)> {
     let sent = Instant::now();
-    let holder = format!("{} (process {})", host(), std::process::id());
+    let holder = format!("{} (process {})", machine(), std::process::id());
     let parameters: Vec<(Box<dyn tokio_postgres::types::ToSql + Sync + Send>, Type)> = vec![
         (Box::new(holder), Type::TEXT),
         (Box::new(spans.lease.as_secs_f64()), Type::FLOAT8),

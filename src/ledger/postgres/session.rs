@@ -11,7 +11,7 @@ use tokio_postgres::{Client, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::url::{Tls, Url};
-use crate::net::tls;
+use crate::net::{machine, tls};
 
 /// How long an answer may take: every statement here takes milliseconds, so that half a minute means a server that hangs,
 /// or somebody who sits in a shell with an open transaction.
@@ -44,7 +44,7 @@ impl Session {
         }?;
         let mut config = url.config.clone();
         if config.get_application_name().is_none() {
-            config.application_name(format!("oncall-sync on {}", host()));
+            config.application_name(format!("oncall-sync on {}", machine()));
         }
         let connecting = config.connect(MakeRustlsConnect::new(tls));
         let failed = || format!("the ledger's server cannot be reached ({url})");
@@ -121,11 +121,6 @@ impl Drop for Session {
 /// A statement without parameters.
 pub(super) fn bare(sql: &str) -> Statement<'_> {
     Statement { sql, parameters: Vec::new() }
-}
-
-/// This machine's name.
-pub(super) fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// What the server said, where it was the server, with its code for whoever looks it up; the error itself below it.
