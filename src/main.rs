@@ -81,6 +81,7 @@ fn run(cli: Cli) -> Result<u8> {
         _ => {}
     }
     if let Some(recording) = &cli.sync.replay {
+        ensure!(cli.verb.is_none(), "--replay plans again from a recording and does nothing else; leave the verb out");
         let expected = cli.sync.expect.as_deref().map(Reviewed::read).transpose()?;
         let (report, timezone) = recording::replay(recording, cli.sync.force, expected.as_ref())?;
         let zone = Zone::parse(&timezone)?;
