@@ -81,7 +81,7 @@ fn run(cli: Cli) -> Result<u8> {
         _ => {}
     }
     if let Some(recording) = &cli.sync.replay {
-        ensure!(cli.verb.is_none(), "--replay plans what was recorded, verb included: leave the verb out");
+        ensure!(cli.verb.is_none(), "--replay plans again from a recording and does nothing else; leave the verb out");
         let expected = cli.sync.expect.as_deref().map(Reviewed::read).transpose()?;
         let (report, timezone) = recording::replay(recording, cli.sync.force, expected.as_ref())?;
         let zone = Zone::parse(&timezone)?;
@@ -119,7 +119,13 @@ async fn with_config(cli: &Cli) -> Result<u8> {
             let question = show::Question { email, entitlement, target, at, offline };
             show::explain(&run, selection, &question, now, window, &style, json).await
         }
-        Some(Verb::Audit(asked)) => audit(asked, &config, now, &zone, json).await,
+        Some(Verb::Audit(asked)) => {
+            ensure!(
+                cli.sync.schedule.is_empty(),
+                "--schedule says nothing to `audit`; choose with --email, --target or --entitlement"
+            );
+            audit(asked, &config, now, &zone, json).await
+        }
         _ => {
             let expected = cli.sync.expect.as_deref().map(Reviewed::read).transpose()?;
             let order = Order { expected: expected.as_ref(), ..order(cli, &selection, now, window) };

@@ -31,7 +31,7 @@ struct Recording<'a> {
 /// Writes down what the plan in `report` was made from; readable for its owner alone.
 ///
 /// # Errors
-/// Where the file cannot be written.
+/// Where the file cannot be written, or holds something else: a slip must not cost a ledger or a config.
 pub fn write(path: &Path, report: &Report, inputs: &Inputs, timezone: &str) -> Result<()> {
     let recording = Recording {
         version: VERSION,
@@ -41,6 +41,11 @@ pub fn write(path: &Path, report: &Report, inputs: &Inputs, timezone: &str) -> R
         requests: report.requests.clone(),
         inputs: std::borrow::Cow::Borrowed(inputs),
     };
+    ensure!(
+        !holds_something_else(path),
+        "{} is there and is no recording; name another file: nothing was changed",
+        path.display()
+    );
     let written = || {
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
         // The mode above is for a new file; one that was there may be open to others.
@@ -53,6 +58,16 @@ pub fn write(path: &Path, report: &Report, inputs: &Inputs, timezone: &str) -> R
         file.flush()
     };
     written().with_context(|| format!("the recording {} could not be written; nothing was changed", path.display()))
+}
+
+/// Whether a file is there that is neither empty nor a recording.
+fn holds_something_else(path: &Path) -> bool {
+    let is_kept = std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() > 0);
+    let is_recording = |file: File| {
+        let read: Result<serde_json::Value, _> = serde_json::from_reader(BufReader::new(file));
+        read.is_ok_and(|recording| recording["program"].is_string() && recording["inputs"].is_object())
+    };
+    is_kept && !File::open(path).is_ok_and(is_recording)
 }
 
 /// Plans again from what was recorded, as a dry run of that instant; answers the zone to show it in, too.

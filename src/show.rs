@@ -6,7 +6,7 @@ mod explain;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, ensure};
 use chrono::{DateTime, Utc};
 
 use crate::config::Config;
@@ -83,6 +83,7 @@ pub async fn grants(config: &Config, style: &Style<'_>, json: bool) -> Result<u8
 pub async fn copied(from: &str, to: &str) -> Result<u8> {
     let place =
         |text: &str, which: &str| LedgerConfig::argument(text).map_err(|sentence| anyhow!("{which} {sentence}"));
+    ensure!(from != to, "FROM and TO are the same place; nothing was copied");
     let deadline = tokio::time::Instant::now() + COPY;
     let copied = ledger::copy(&place(from, "FROM")?, &place(to, "TO")?, deadline).await?;
     report::tell(&report::copied_text(&copied))?;

@@ -39,7 +39,8 @@ impl FromStr for Head {
         let (number, hash) = text.trim().split_once(':').ok_or_else(wrong)?;
         let number = number.parse().ok().filter(|number| *number >= 0).ok_or_else(wrong)?;
         let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !is_hash && (number, hash) != (0, "") {
+        let is_head = if number == 0 { hash.is_empty() } else { is_hash };
+        if !is_head {
             return Err(wrong());
         }
         Ok(Self { number, hash: hash.to_ascii_lowercase() })

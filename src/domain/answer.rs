@@ -32,7 +32,7 @@ pub enum Verdict {
         until: DateTime<Utc>,
     },
     Not,
-    /// The target could not be read.
+    /// The target could not be read; or the instant lies ahead, and a schedule could not.
     Unknown,
 }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::desired::{Duty, duties};
 use super::{
     Access, Account, AccountId, Answer, Change, Current, Email, Entitlement, Held, Known, Limit, Note, OnCall, OnDuty,
-    Owned, Person, Plan, Reading, Rule, Shift, Step, Verdict, Wanted,
+    Owned, Period, Person, Plan, Reading, Rule, Shift, Step, Verdict, Wanted,
 };
 
 /// A question about one person and one target, at an instant that is not past.
@@ -97,7 +97,11 @@ impl<'a> Case<'a> {
         wanted: &[&Wanted],
     ) -> Answer {
         let holdings = self.holdings(entitlement, accounts);
-        let verdict = self.verdict(&holdings, wanted);
+        let verdict = match self.verdict(&holdings, wanted) {
+            // What lies ahead is not known where a schedule was not read.
+            Verdict::Not | Verdict::Had { .. } if self.at > self.known.now && !self.all_read(rules) => Verdict::Unknown,
+            verdict => verdict,
+        };
         let focus = match verdict {
             Verdict::Will { from, .. } => from,
             Verdict::Has { .. } | Verdict::Had { .. } | Verdict::Not | Verdict::Unknown => self.at,
@@ -145,7 +149,7 @@ impl<'a> Case<'a> {
         let stays = |holding: &&Holding| !later || holding.ours.is_none();
         let there = || holdings.iter().filter(stays);
         let has = there().filter(|holding| holding.contains(self.at, now)).map(|one| (one.held.from, one.until));
-        let will = wanted.iter().map(|wanted| wanted.grant.period);
+        let will = wanted.iter().flat_map(|wanted| self.given(wanted));
         let will_have = will.clone().filter(|period| later && period.contains(self.at));
         let all = has.chain(will_have.map(|period| (Some(period.start()), Some(period.end()))));
         if let Some((from, until)) = all.reduce(longest) {
@@ -155,14 +159,36 @@ impl<'a> Case<'a> {
         let shown = theirs.filter_map(|one| Some((one.held.from.filter(|from| *from > self.at)?, one.until)));
         let begins = |wanted: &&&Wanted| {
             let kept = |one: &Holding| one.ours.is_some_and(|owned| owned.grant.period.overlaps(&wanted.grant.period));
-            wanted.grant.period.end() > self.at && (!wanted.stands || holdings.iter().any(kept))
+            !wanted.stands || holdings.iter().any(kept)
         };
-        let planned = wanted.iter().filter(begins).map(|wanted| wanted.grant.period);
+        let planned = wanted.iter().filter(begins).flat_map(|wanted| self.given(wanted));
+        let planned = planned.filter(|period| period.end() > self.at);
         let planned = planned.map(|period| (period.start().max(now), Some(period.end())));
         if let Some((from, until)) = shown.chain(planned).min_by_key(|(from, _)| *from) {
             return Verdict::Will { from, until };
         }
         will.map(|period| period.end()).max().map_or(Verdict::Not, |until| Verdict::Had { until })
+    }
+
+    /// What is wanted, without the time for which somebody's taking it away by hand is respected.
+    fn given(&self, wanted: &Wanted) -> Vec<Period> {
+        let access = &wanted.grant.access;
+        let respected = self.plan.notes.iter().filter_map(|note| match note {
+            Note::Drift { grant, respected_until: Some(until) } if grant.access == *access => Some(*until),
+            _ => None,
+        });
+        respected.fold(vec![wanted.grant.period], |given, until| {
+            let gone =
+                self.owned.iter().filter(|owned| owned.grant.access == *access && owned.grant.period.end() == until);
+            gone.fold(given, |given, owned| given.iter().flat_map(|one| one.without(&owned.grant.period)).collect())
+        })
+    }
+
+    fn all_read(&self, rules: &[&Rule]) -> bool {
+        let read = |rule: &Rule, asked: &OnCall| {
+            matches!(self.known.readings.get(&(rule.source.clone(), asked.clone())), Some(Ok(_)))
+        };
+        rules.iter().all(|rule| rule.on_call.iter().all(|asked| read(rule, asked)))
     }
 
     /// The shifts that give access at `focus`; where there are none, what is missing, rule by rule.

@@ -127,11 +127,15 @@ fn sentence(asking: &Asking, entitlement: &str, verdict: Verdict) -> String {
             format!("{who} {} {what}{then}; {tense} it from {}{}.", had_not(at, now), time(from), until(end))
         }
         Verdict::Had { until } => {
-            let tense = if until <= now { "had" } else { "has" };
+            // It may begin only later, too.
+            let tense = if until <= now { "had" } else { "will have had" };
             format!("{who} {} {what}{then}; {tense} it until {}.", had_not(at, now), time(until))
         }
         Verdict::Not => format!("{who} {} {what}{then}.", had_not(at, now)),
-        Verdict::Unknown => format!("Whether {who} has {what}{then} is not known."),
+        Verdict::Unknown => {
+            let has = if at > now { "will have" } else { "has" };
+            format!("Whether {who} {has} {what}{then} is not known.")
+        }
     }
 }
 
@@ -161,7 +165,7 @@ fn told(asking: &Asking, step: &Step) -> StepReport {
             let bounds = bounds(*from, *until, zone);
             ("theirs", format!("somebody else gave it ({}), {bounds}; it is left alone", shown(&id.0)))
         }
-        Step::Stands => ("stands", "what it rests on could not be read, so it stands as it is, to its own end".into()),
+        Step::Stands => ("stands", "what it rests on was not read, so it stands as it is, to its own end".into()),
         Step::Drift { respected_until: None } => ("drift", "somebody took it away by hand".into()),
         Step::Drift { respected_until: Some(until) } => {
             ("drift", format!("somebody took it away by hand, which is respected until {}", time(*until)))

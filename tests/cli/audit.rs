@@ -311,6 +311,8 @@ fn a_head_kept_elsewhere_finds_what_was_made_anew() {
     office.desk.run_at("2026-03-02T08:15:00Z", &[]).exits(0);
     office.run(&["audit", "--verify", "--expect-head", head.trim()]).exits(0);
     office.run(&["audit", "--verify", "--expect-head", "12"]).exits(2).says(&["NUMBER:HASH"]);
+    let nothing = format!("0:{}", "a".repeat(64));
+    office.run(&["audit", "--verify", "--expect-head", &nothing]).exits(2).says(&["NUMBER:HASH"]);
 }
 
 #[test]
@@ -382,4 +384,10 @@ async fn a_long_log_is_told_and_walked_whole() {
     let mut reader = office.desk.command(&["audit", "--now", NOW]).spawn().expect("the program starts");
     drop(reader.stdout.take());
     assert!(reader.wait().expect("it ends").success(), "a reader that has seen enough is no error");
+}
+
+#[test]
+fn a_choice_that_the_log_does_not_know_is_an_error_and_not_everything() {
+    let office = Office::new();
+    office.run(&["audit", "--schedule", "DBA Primary"]).exits(2).says(&["--schedule says nothing to `audit`"]);
 }

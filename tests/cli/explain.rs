@@ -221,6 +221,28 @@ fn what_was_taken_away_by_hand_is_told() {
     ");
 }
 
+#[test]
+fn what_is_respected_is_not_promised() {
+    let office = Office::new();
+    office.configure("on_drift = \"respect\"", RULE);
+    office.run(&[]).exits(0);
+    office.strongdm.change(|world| world.grants.clear());
+    insta::assert_snapshot!(explained(&office, 0, &["alice@example.com"]), @r"
+    alice@example.com does not have prod-postgres on strongdm.
+      rule 'database': Alice on call in 'DBA Primary' of pagerduty, from 2026-03-02 06:00 UTC to 2026-03-02 14:00 UTC
+      somebody took it away by hand, which is respected until 2026-03-02 14:00 UTC
+    ");
+}
+
+#[test]
+fn a_shift_that_is_yet_to_begin_is_not_told_as_there() {
+    let office = Office::new();
+    let said = explained(&office, 0, &["bob@example.com", "--at", "2026-03-03"]);
+    let told = "bob@example.com will not have prod-postgres on strongdm at 2026-03-03 00:00 UTC; \
+        will have had it until 2026-03-02 22:00 UTC.";
+    assert!(said.starts_with(told), "{said}");
+}
+
 /// A rota file tells overrides and their reasons; two rules give one grant, padded and capped.
 #[test]
 fn overrides_padding_caps_and_merges_are_told() {

@@ -151,3 +151,32 @@ fn what_is_no_recording_is_an_error() {
     replay("text").says(&["text is no recording"]);
     replay("missing").says(&["missing cannot be read"]);
 }
+
+#[test]
+fn a_recording_takes_the_place_of_nothing_but_a_recording() {
+    let office = Office::new();
+    office.run(&["--dry-run", "--record", "run.json"]).exits(0);
+    office.run(&["--dry-run", "--record", "run.json"]).exits(0);
+    office.desk.write("empty", "");
+    office.run(&["--dry-run", "--record", "empty"]).exits(0);
+    office.desk.write("notes.txt", "dear diary");
+    office.desk.write("notes.json", "{}");
+    for other in ["notes.txt", "notes.json", "oncall-sync.toml"] {
+        let before = office.desk.read(other);
+        office.run(&["--record", other]).exits(2).says(&["is there and is no recording", "nothing was changed"]);
+        assert_eq!(office.desk.read(other), before);
+    }
+    assert_eq!(office.writes(), 0);
+}
+
+#[test]
+fn a_recording_is_planned_again_and_nothing_else_is_done_meanwhile() {
+    let office = Office::new();
+    office.run(&["--dry-run", "--record", "run.json"]).exits(0);
+    for verb in [&["shifts"][..], &["grants"], &["revoke", "--all"], &["audit"]] {
+        office
+            .run(&[&["--replay", "run.json"], verb].concat())
+            .exits(2)
+            .says(&["--replay plans again from a recording"]);
+    }
+}

@@ -159,6 +159,28 @@ fn what_becomes_of_what_is_held() {
     assert_eq!(plan(&drifted()), "rule 50..200, drift, gives 100..200");
 }
 
+/// What somebody took away by hand and stays away is not promised, before its end.
+#[test]
+fn what_is_respected_is_not_promised() {
+    for (until, minute, says) in
+        [(200, NOW, "not"), (200, 150, "not"), (150, NOW, "will 150..200"), (150, 160, "has 150..200")]
+    {
+        let setup = on_call().with(|setup| setup.owned.push(owned(1, Some("gone"), 50, until)));
+        for tenure in [Tenure::Scheduled, Tenure::Expiring, Tenure::Standing] {
+            let (desired, current, owned) = (setup.desired(), &setup.current, &*setup.owned);
+            let plan = &super::plan(at(NOW), &|_| tenure, OnDrift::Respect, &desired, current, owned);
+            let (known, emails) = (setup.known(), &BTreeSet::from([Email::new("p@example.com")]));
+            let case = Case { known, target: "target", current, owned, plan, emails, at: at(minute) };
+            assert_eq!(verdict(case.answers()[0].verdict), says, "until {until}, asked of {minute}, {tenure:?}");
+        }
+    }
+}
+
+#[test]
+fn what_lies_ahead_is_not_known_where_a_schedule_was_not_read() {
+    assert_eq!(on_call().down("S").explains(Tenure::Scheduled, 150), "unknown: rule down");
+}
+
 #[test]
 fn a_target_that_cannot_be_told_ahead_is_waited_for() {
     let ahead = Setup::new().reads("S", [shift(150, 200)]);
