@@ -143,8 +143,13 @@ impl Server {
 
     pub fn database(&self) -> Database<'_> {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
-        self.ask("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0 OWNER {KEEPER}"));
+        self.create(&name, "template0");
         Database { server: self, name }
+    }
+
+    /// Waits some seconds for whoever is still connected to the template to be gone.
+    fn create(&self, name: &str, template: &str) {
+        self.ask("postgres", &format!("CREATE DATABASE {name} TEMPLATE {template} OWNER {KEEPER}"));
     }
 
     /// Stops it: at once as in a crash, or else after it has ended all sessions in order.
@@ -222,7 +227,20 @@ impl Warden {
     }
 }
 
-impl Database<'_> {
+impl<'server> Database<'server> {
+    /// Another one that holds what this one holds now.
+    pub fn copy(&self) -> Database<'server> {
+        let name = format!("{}_copy_{}", self.name, self.server.databases.fetch_add(1, Ordering::Relaxed));
+        self.server.create(&name, &self.name);
+        Database { server: self.server, name }
+    }
+
+    /// Ends every session in this one, which then holds what the copy holds and nothing else.
+    pub fn put_back(&self, copy: &Database) {
+        self.server.ask("postgres", &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+        self.server.create(&self.name, &copy.name);
+    }
+
     /// Without a password, which the keeper does not need.
     pub fn url(&self) -> String {
         format!("postgres://{KEEPER}@127.0.0.1:{}/{}", self.server.port, self.name)
