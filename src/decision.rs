@@ -69,7 +69,7 @@ impl Inputs {
 
     /// The plan of every target, held against the limits over all of them.
     pub fn decide(&self) -> Decision {
-        match &self.purpose {
+        let mut decision = match &self.purpose {
             Purpose::Sync => self.sync(),
             Purpose::Adopt(choice) => self.adopt(choice),
             Purpose::Release(choice) => {
@@ -82,7 +82,12 @@ impl Inputs {
                 });
                 Decision { refusals: self.limits.check_asked(self.now, &self.whole(&decision.plans)), ..decision }
             }
+        };
+        // What is given up goes by no time; all else takes what is live for ended where the clock is ahead.
+        if !matches!(self.purpose, Purpose::Release(_)) {
+            decision.refusals.extend(self.witnesses.refusal(self.window));
         }
+        decision
     }
 
     fn sync(&self) -> Decision {
@@ -94,7 +99,6 @@ impl Inputs {
             let (current, plan) = (seen.current.as_ref().ok()?, plans[name].as_ref().ok()?);
             self.limits.vanished(self.now, name, &seen.owned, current, plan)
         }));
-        refusals.extend(self.witnesses.refusal(self.window));
         Decision { plans, refusals, missed: Vec::new() }
     }
 
