@@ -131,7 +131,7 @@ async fn with_config(cli: &Cli) -> Result<u8> {
             let order = Order { expected: expected.as_ref(), ..order(cli, &selection, now, window) };
             let report = run::sync(&run, &selection, order).await?;
             drop(progress);
-            tell(report, &cli, &style)
+            tell(report, cli, &style)
         }
     }
 }
