@@ -389,5 +389,5 @@ async fn a_long_log_is_told_and_walked_whole() {
 #[test]
 fn a_choice_that_the_log_does_not_know_is_an_error_and_not_everything() {
     let office = Office::new();
-    office.run(&["audit", "--schedule", "DBA Primary"]).exits(2).says(&["--schedule says nothing to `audit`"]);
+    office.run(&["audit", "--schedule", PRIMARY]).exits(2).says(&["--schedule says nothing to `audit`"]);
 }

@@ -169,6 +169,19 @@ fn a_clock_that_has_gone_forward_by_more_than_the_window_is_refused_by_the_last_
     run(&desk, &[]).exits(0).says(&["Nothing to do"]);
 }
 
+/// What is live would look ended, and be forgotten without being taken back.
+#[test]
+fn revoke_and_adopt_are_held_against_the_clock_as_well() {
+    let desk = files();
+    run_off(&desk, -YEAR).exits(0).says(&["1 given"]);
+    let before = (desk.read("grants.json"), run(&desk, &["grants"]).exits(0).out);
+    for arguments in [&["revoke", "--all"][..], &["revoke", "--all", "--dry-run"], &["adopt", "--all"]] {
+        run(&desk, arguments).exits(4).says(&["! refused: this machine's clock", "longer than the window of 2d"]);
+    }
+    assert_eq!((desk.read("grants.json"), run(&desk, &["grants"]).exits(0).out), before);
+    run(&desk, &["release", "--all"]).exits(0).says(&["1 released"]);
+}
+
 /// Nobody is there who could know better, and a pause within the window is nothing to ask a person about.
 #[test]
 fn a_jump_within_the_window_is_seen_by_nobody_where_there_are_only_files() {
