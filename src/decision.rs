@@ -129,6 +129,15 @@ impl Inputs {
 }
 
 impl Seen {
+    /// Whether it says who keeps time on everything that it shows; a recording that somebody wrote in may not.
+    pub fn is_whole(&self) -> bool {
+        let current = self.current.iter();
+        let resolved = current.clone().flat_map(|current| current.entitlements.values().flatten().flatten());
+        let held = current.flat_map(|current| &current.grants).map(|held| &held.access.entitlement);
+        let ours = self.owned.iter().map(|owned| &owned.grant.access.entitlement);
+        self.current.is_err() || resolved.chain(held).chain(ours).all(|one| self.tenures.contains_key(&one.id))
+    }
+
     fn tenure(&self, entitlement: &Entitlement) -> Tenure {
         self.tenures[&entitlement.id]
     }

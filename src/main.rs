@@ -225,7 +225,7 @@ fn listen(stop: &Stop) -> Result<()> {
         let stop = stop.clone();
         tokio::spawn(async move {
             while signals.recv().await.is_some() {
-                if stop.reason().is_some() {
+                if stop.is_asked() {
                     std::process::exit(i32::from(Exit::CouldNotRun.code()));
                 }
                 report::complain("told to stop: the calls in flight end, nothing more begins");

@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::decision::Inputs;
+use crate::decision::{Inputs, Seen};
 use crate::report::{Report, Requests, Reviewed};
 
 /// The layout of a recording. Inputs grow with the program; a recording is planned again by the version that made it.
@@ -86,6 +86,10 @@ pub fn replay(path: &Path, force: bool, expected: Option<&Reviewed>) -> Result<(
     );
     ensure!(*version == VERSION, "{advice}");
     let Recording { run, timezone, requests, inputs, .. } = serde_json::from_value(recording).context(advice)?;
+    ensure!(
+        inputs.targets.values().all(Seen::is_whole),
+        "{shown} was changed after it was recorded: something in it has no tenure"
+    );
     let decision = inputs.decide();
     let mut report = Report::planned(true, &inputs, &decision);
     report.run.id = run;

@@ -40,10 +40,15 @@ impl Stop {
         self.asked.1.notify_waiters();
     }
 
+    /// Whether the word was said.
+    pub fn is_asked(&self) -> bool {
+        self.asked.0.load(Ordering::Relaxed)
+    }
+
     /// Returns when the word was said; at once where it was said before.
     pub async fn asked(&self) {
         let waiting = self.asked.1.notified();
-        if !self.asked.0.load(Ordering::Relaxed) {
+        if !self.is_asked() {
             waiting.await;
         }
     }
@@ -87,7 +92,7 @@ impl Stop {
     pub fn reason(&self) -> Option<&'static str> {
         if self.is_lost() {
             Some(LOST)
-        } else if self.asked.0.load(Ordering::Relaxed) {
+        } else if self.is_asked() {
             Some("the run was told to stop")
         } else if Instant::now() >= self.deadline {
             Some("the run's deadline has passed (`deadline` in the config sets it)")

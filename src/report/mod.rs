@@ -34,6 +34,7 @@ pub use reviewed::Reviewed;
 pub use text::{Style, text};
 
 use crate::harmless::{harmless, message};
+use crate::net::machine;
 
 /// The layout of the JSON report. It grows without a new number; a number changes when something is renamed or taken away.
 pub const VERSION: u32 = 1;
@@ -263,7 +264,8 @@ impl Report {
 
 /// What a run at `now` in this process is called.
 pub fn run_id(now: DateTime<Utc>) -> String {
-    format!("{}-{}", now.format("%Y%m%dT%H%M%SZ"), std::process::id())
+    // In containers every process may have the same number.
+    format!("{}-{}-{}", now.format("%Y%m%dT%H%M%SZ"), machine(), std::process::id())
 }
 
 /// Prints text for people to standard output; what a terminal would obey is written out.

@@ -97,7 +97,7 @@ fn busy() -> Office {
 #[test]
 fn a_recording_gives_the_same_plan_byte_for_byte() {
     let office = busy();
-    office.desk.write("run.json", "open to everybody");
+    office.desk.write("run.json", "");
     fs::set_permissions(office.desk.path("run.json"), fs::Permissions::from_mode(0o644)).expect("it is ours");
     let recorded = office.run(&["--dry-run", "--output", "json", "--record", "run.json"]).exits(1);
     let text = office.run(&["--dry-run", "--record", "text.json"]).exits(1);
@@ -130,6 +130,16 @@ fn a_sync_that_is_recorded_can_be_replayed_as_it_was_planned() {
     let replayed = office.desk.command(&["--replay", "run.json", "--output", "json"]).output().expect("it starts");
     let replayed = Ran::of(replayed).exits(0).json();
     assert_eq!((&replayed["targets"], &replayed["digest"]), (&planned["targets"], &planned["digest"]));
+}
+
+#[test]
+fn a_recording_that_somebody_wrote_in_is_an_error() {
+    let office = Office::new();
+    office.run(&["--dry-run", "--record", "run.json"]).exits(0);
+    let forged = office.desk.read("run.json").replace("\"tenures\":{\"rs-1\"", "\"tenures\":{\"rs-9\"");
+    office.desk.write("forged.json", forged);
+    let replay = office.desk.command(&["--replay", "forged.json"]).output().expect("it starts");
+    Ran::of(replay).exits(2).says(&["forged.json was changed after it was recorded"]);
 }
 
 #[test]
