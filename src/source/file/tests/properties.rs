@@ -43,9 +43,10 @@ fn layer(places: &'static [&'static str]) -> impl Strategy<Value = (String, usiz
     })
 }
 
+/// An override of an hour and a half or more: of a shorter one, in the hour that a clock skips, nothing is left, and it is refused.
 fn exception(places: &'static [&'static str]) -> impl Strategy<Value = String> {
     let replaces = proptest::option::of(proptest::sample::select(&PLACES[..3]));
-    (380..460i64, 0..48i64, 1..200i64, proptest::sample::select(places), replaces).prop_map(
+    (380..460i64, 0..48i64, 3..200i64, proptest::sample::select(places), replaces).prop_map(
         |(day, half, length, user, replaces)| {
             let replaces = replaces.map(|name| format!("replaces = {name}")).unwrap_or_default();
             let (from, to) = (time(day, half), time(day, half + length));
