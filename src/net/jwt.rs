@@ -23,7 +23,7 @@ pub struct Signer {
 
 enum Pair {
     Rsa(Box<RsaKeyPair>),
-    Ecdsa(EcdsaKeyPair),
+    Ecdsa(Box<EcdsaKeyPair>),
 }
 
 /// An RSA key as a JSON Web Key (RFC 7518, 6.3), every number in base64url.
@@ -96,7 +96,7 @@ impl Signer {
         let (random, kind) = (SystemRandom::new(), &ECDSA_P256_SHA256_FIXED_SIGNING);
         let made = EcdsaKeyPair::generate_pkcs8(kind, &random).ok().context("the system gives no random numbers")?;
         let pair = EcdsaKeyPair::from_pkcs8(kind, made.as_ref(), &random).map_err(refused)?;
-        Ok(Self { pair: Pair::Ecdsa(pair), key_id: None })
+        Ok(Self { pair: Pair::Ecdsa(Box::new(pair)), key_id: None })
     }
 
     /// The key's own name, where it carries one.
