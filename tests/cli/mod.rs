@@ -6,6 +6,7 @@ mod bare;
 mod clock;
 mod dry_run;
 mod examples;
+mod exec;
 mod exit_codes;
 mod explain;
 mod failures;
