@@ -3,6 +3,7 @@
 //! A new target is one folder with its `Config` and its [`Target`] in `mod.rs` and the vendor's requests in `api.rs`, and
 //! here its module, its name in [`TargetConfig`] and a line in each of the two matches below that.
 
+pub mod exec;
 pub mod file;
 pub mod strongdm;
 
@@ -78,6 +79,7 @@ fn known<'a>(held: &'a Owned, platform: &str) -> Result<&'a GrantId> {
 pub enum TargetConfig {
     Strongdm(strongdm::Config),
     File(file::Config),
+    Exec(exec::Config),
 }
 
 /// What every description of a target can do.
@@ -100,6 +102,7 @@ impl TargetConfig {
         match self {
             Self::Strongdm(config) => config,
             Self::File(config) => config,
+            Self::Exec(config) => config,
         }
     }
 
@@ -107,6 +110,7 @@ impl TargetConfig {
         match self {
             Self::Strongdm(config) => config,
             Self::File(config) => config,
+            Self::Exec(config) => config,
         }
     }
 
