@@ -18,6 +18,7 @@
 //! | [`survey`] | every source and target read, side by side |
 //! | [`apply`] | a plan carried out, the ledger kept in step |
 //! | [`decision`] | the plans and refusals from what was read |
+//! | [`conformance`] | what every target promises, step by step: for tests, and for `check --conformance` |
 //! | [`selection`] | which rules this run is about |
 //! | [`source`] | where shifts come from: the trait, and one folder per source |
 //! | [`target`] | where access is given: the trait, and one folder per target |
@@ -53,6 +54,7 @@ pub mod audit;
 pub mod cli;
 pub mod command;
 pub mod config;
+pub mod conformance;
 pub mod decision;
 pub mod domain;
 pub mod exit;
