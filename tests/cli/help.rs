@@ -173,13 +173,15 @@ fn schema() {
     Arguments:
       [OF]
               Possible values:
-              - config:  The config file
-              - report:  The JSON report of a sync
-              - shifts:  What `shifts --output json` prints
-              - check:   What `check --output json` prints
-              - grants:  What `grants --output json` prints
-              - audit:   A line of what `audit --format jsonl` prints
-              - explain: What `explain --output json` prints
+              - config:      The config file
+              - report:      The JSON report of a sync
+              - shifts:      What `shifts --output json` prints
+              - check:       What `check --output json` prints
+              - conformance: What `check --conformance --output json` prints
+              - grants:      What `grants --output json` prints
+              - audit:       A line of what `audit --format jsonl` prints
+              - explain:     What `explain --output json` prints
+              - exec:        What a command of kind `exec` is asked and answers
 
               [default: config]
     ");

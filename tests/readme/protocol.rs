@@ -57,7 +57,7 @@ fn a_message_that_lacks_something_or_has_it_wrong_is_refused() {
     for (name, message) in messages() {
         for key in message.as_object().expect("an object").keys() {
             // Of these alone something may be missing.
-            let may_lack = ["concurrency", "occupied", "restored"].contains(&key.as_str());
+            let may_lack = ["absent", "concurrency", "occupied", "restored"].contains(&key.as_str());
             let mut lacking = message.clone();
             lacking.as_object_mut().expect("an object").remove(key);
             let lacks = schemas.validate(&lacking, compiled[name]).is_err();
@@ -70,4 +70,9 @@ fn a_message_that_lacks_something_or_has_it_wrong_is_refused() {
         }
     }
     assert!(refused > 25, "only {refused} were tried");
+}
+
+#[test]
+fn the_protocol_is_what_it_was() {
+    insta::assert_snapshot!(serde_json::to_string_pretty(&schema()).expect("JSON"));
 }

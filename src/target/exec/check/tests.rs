@@ -18,6 +18,7 @@ fn asked() -> Asked {
 fn whole() -> Value {
     json!({
         "accounts": [{ "id": "1", "email": "ADA@example.com" }, { "id": "2", "email": "bob@example.com", "suspended": true }],
+        "absent": { "Bob@example.com": "he has left\u{7}, hunter2", "eve@example.com": "nobody asked" },
         "entitlements": { "dba": { "found": [{ "id": "g-1", "name": "dba" }] }, "not-asked": { "error": "no" } },
         "grants": [
             { "id": "a", "account": "7", "entitlement": { "id": "g-1", "name": "renamed" }, "from": null, "until": "2026-03-01T13:00:00+01:00" },
@@ -39,6 +40,8 @@ fn what_makes_sense_is_taken_over() {
         current.accounts.iter().map(|one| (one.id.0.as_str(), one.email.as_str(), one.suspended)).collect();
     assert_eq!(accounts, [("1", "ada@example.com", false), ("2", "bob@example.com", true)]);
     assert_eq!(current.entitlements.keys().collect::<Vec<_>>(), ["dba"], "what nobody asked for is nobody's");
+    let absent: Vec<_> = current.absent.iter().map(|(email, why)| (email.as_str(), why.as_str())).collect();
+    assert_eq!(absent, [("bob@example.com", "he has left\\u{7}, $TOKEN")]);
     let [one, other] = &current.grants[..] else { panic!("{:?}", current.grants) };
     assert_eq!((&*one.access.entitlement.name, one.foreign, other.foreign), ("dba", false, true));
     assert_eq!((one.from, one.until), (None, "2026-03-01T12:00:00Z".parse().ok()));
