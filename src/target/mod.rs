@@ -5,6 +5,7 @@
 
 pub mod exec;
 pub mod file;
+pub mod github;
 pub mod strongdm;
 
 use std::path::Path;
@@ -78,6 +79,7 @@ fn known<'a>(held: &'a Owned, platform: &str) -> Result<&'a GrantId> {
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum TargetConfig {
     Strongdm(strongdm::Config),
+    Github(github::Config),
     File(file::Config),
     Exec(exec::Config),
 }
@@ -101,6 +103,7 @@ impl TargetConfig {
     fn kind(&self) -> &(dyn Describe + Sync) {
         match self {
             Self::Strongdm(config) => config,
+            Self::Github(config) => config,
             Self::File(config) => config,
             Self::Exec(config) => config,
         }
@@ -109,6 +112,7 @@ impl TargetConfig {
     fn kind_mut(&mut self) -> &mut dyn Describe {
         match self {
             Self::Strongdm(config) => config,
+            Self::Github(config) => config,
             Self::File(config) => config,
             Self::Exec(config) => config,
         }
