@@ -13,7 +13,7 @@
 #![expect(clippy::disallowed_macros, clippy::disallowed_methods, reason = "a bench prints what it measured")]
 
 #[path = "../tests/fakes/mod.rs"]
-#[expect(dead_code, reason = "the stand-ins can do more than is measured")]
+#[expect(unused, reason = "the stand-ins can do more than is measured")]
 mod fakes;
 
 use std::collections::BTreeMap;

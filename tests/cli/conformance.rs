@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tonic::Code;
 
+use super::handover::in_parallel;
 use super::*;
 use crate::fakes::strongdm::{Fault, Several, Trouble};
 
@@ -13,6 +14,9 @@ const COMMAND: &str = include_str!("conformance/command.sh");
 /// Carol is never on call.
 const CAROL: [&str; 7] =
     ["check", "--conformance", "strongdm", "--account", "carol@example.com", "--entitlement", "prod-postgres"];
+
+/// Desks at a time. Of a check a part is spent waiting for a command to start, so a few more than there are cores.
+const WORKERS: usize = 4;
 
 /// No test waits longer for the program to get somewhere.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -315,10 +319,17 @@ const FLAWS: [(&str, &str, usize); 18] = [
 
 #[test]
 fn every_flaw_of_a_command_is_caught_by_the_step_that_names_it() {
-    for (flaw, step, left) in FLAWS {
-        let desk = commanded("scheduled", flaw);
-        let ran = desk.run(&ADA).exits(1);
-        let report = ran.json();
+    let ran = in_parallel(
+        FLAWS.to_vec(),
+        WORKERS,
+        || (),
+        |(), (flaw, ..)| {
+            let desk = commanded("scheduled", flaw);
+            (desk.run(&ADA), desk)
+        },
+    );
+    for ((flaw, step, left), (ran, desk)) in ran {
+        let report = ran.exits(1).json();
         let failed = steps(&report, "failed");
         assert!(failed.iter().any(|failed| failed == step), "{flaw}: {step} is not among {failed:?} of {report:#}");
         assert_eq!(report["left"].as_array().map(Vec::len), Some(left), "{flaw}: {report:#}");
