@@ -4,7 +4,7 @@
 //! cargo bench --bench targets            # -- --rounds 9 for more of them, --people 200 for more to do
 //! ```
 //!
-//! The whole job, from the config file to the last record of the audit log: a rota file in which everybody is on call, and
+//! The whole job, from the config file to the last record of the audit log: a rota file with a schedule for everybody, and
 //! for each of them one grant on each target, that is two organisations of strongDM (stand-ins over loopback that take 50 ms
 //! for each call) and a document. Each round carries it out for each target alone and for all side by side, with new
 //! stand-ins and a new ledger, so that what the machine does meanwhile falls on all alike. Told are the medians; side by
@@ -59,13 +59,14 @@ fn sync(folder: &Path, people: usize, targets: &[&str]) -> Result<Duration> {
     let mut rota = String::from("schedule,user,from,to\n");
     for person in 0..people {
         let end = now() + TimeDelta::hours(8);
-        writeln!(rota, "primary,{},{},{}", email(person), now().to_rfc3339(), end.to_rfc3339())?;
+        writeln!(rota, "s{person},{},{},{}", email(person), now().to_rfc3339(), end.to_rfc3339())?;
     }
     fs::write(folder.join("rota.csv"), rota)?;
     let mut config = format!(
         "ledger = \"ledger.db\"\n[limits]\nmax_changes = {}\n[source.rota]\nkind = \"file\"\npath = \"rota.csv\"\n\
-         [[rule]]\nname = \"all\"\nschedules = [\"primary\"]\n",
-        people * targets.len()
+         [[rule]]\nname = \"all\"\nschedules = {:?}\n",
+        people * targets.len(),
+        (0..people).map(|person| format!("s{person}")).collect::<Vec<_>>(),
     );
     for target in targets {
         writeln!(config, "grant.{target} = [\"db\"]")?;
