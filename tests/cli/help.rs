@@ -117,6 +117,9 @@ fn check() {
     insta::assert_snapshot!(verb("check"), @r"
     Check config, credentials and names, and whether everyone on call has an account
 
+    With --conformance it holds one target to what every target promises. That alone writes: with a test
+    account, it gives, moves and takes back on that target.
+
     Usage: oncall-sync check [OPTIONS]
     ");
 }

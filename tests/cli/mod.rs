@@ -4,6 +4,7 @@ mod audit;
 mod bad_input;
 mod bare;
 mod clock;
+mod conformance;
 mod dry_run;
 mod examples;
 mod exec;
@@ -25,6 +26,7 @@ mod progress;
 mod reviewed;
 mod signals;
 mod sync;
+mod targets;
 mod verbs;
 
 use std::fs;
