@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Error, Result, bail, ensure};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Url;
@@ -28,7 +28,7 @@ const SCOPES: &str = "okta.groups.manage okta.users.read";
 /// How long an assertion is good for. Okta allows an hour; this bears a clock that is as slow as a run bears it.
 const ASSERTION: TimeDelta = TimeDelta::minutes(10);
 
-/// How long before its end a token is not used any more: longer than a request takes.
+/// How long before its end a token is not used any more, longer than a request takes; of one that lives shortly, half its life.
 const MARGIN: TimeDelta = TimeDelta::minutes(1);
 
 /// The life of a token whose answer does not say: Okta's are good for an hour.
@@ -66,6 +66,8 @@ pub struct OAuth {
     /// Who gets it keeps the others waiting, so that one request fetches it for all.
     fetching: tokio::sync::Mutex<()>,
     token: Mutex<Option<Token>>,
+    /// How often no token was to be had, and why the last time.
+    failed: Mutex<(u64, String)>,
     /// What the API itself asked to be put into proofs, if it did.
     nonce: Mutex<Option<String>>,
 }
@@ -75,7 +77,8 @@ struct Token {
     secret: SecretString,
     /// Bound to the key of this run, so that each request needs a proof.
     bound: bool,
-    ends: DateTime<Utc>,
+    /// When it is not used any more, a little before its end.
+    until: DateTime<Utc>,
 }
 
 #[derive(Deserialize)]
@@ -103,20 +106,35 @@ impl OAuth {
         let mut audience = Url::parse(base_url.trim())?;
         audience.path_segments_mut().ok().context("`base_url` has no path")?.pop_if_empty().extend(TOKEN);
         let (client_id, audience) = (app.client_id.to_owned(), audience.into());
-        let (fetching, token, nonce) = Default::default();
-        Ok(Self { client, prover, context, client_id, audience, key_id, signer, fetching, token, nonce })
+        let (fetching, token, failed, nonce) = Default::default();
+        Ok(Self { client, prover, context, client_id, audience, key_id, signer, fetching, token, failed, nonce })
     }
 
     /// The token that is good now.
     async fn token(&self) -> Result<Token> {
+        // Who waits while a token is asked for in vain does not ask again.
+        let before = lock(&self.failed).0;
         let _one_at_a_time = self.fetching.lock().await;
-        let good = |token: &&Token| self.context.now() + MARGIN < token.ends;
+        let good = |token: &&Token| self.context.now() < token.until;
         if let Some(token) = lock(&self.token).as_ref().filter(good) {
             return Ok(token.clone());
         }
-        let token = self.fetch().await.context("Okta gives no access token to the service app")?;
-        *lock(&self.token) = Some(token.clone());
-        Ok(token)
+        if let (times, why) = &*lock(&self.failed)
+            && *times != before
+        {
+            bail!("{why}");
+        }
+        match self.fetch().await {
+            Ok(token) => {
+                *lock(&self.token) = Some(token.clone());
+                Ok(token)
+            }
+            Err(error) => {
+                let why = untold(&error);
+                *lock(&self.failed) = (before + 1, why.clone());
+                bail!(why)
+            }
+        }
     }
 
     async fn fetch(&self) -> Result<Token> {
@@ -137,8 +155,9 @@ impl OAuth {
             "the token is of a type that is not spoken here: {}",
             http::start(&granted.token_type)
         );
-        let ends = self.context.now() + TimeDelta::seconds(granted.expires_in.unwrap_or(LIFE).into());
-        Ok(Token { secret: granted.access_token.into(), bound, ends })
+        let life = TimeDelta::seconds(granted.expires_in.unwrap_or(LIFE).into());
+        let until = self.context.now() + life - MARGIN.min(life / 2);
+        Ok(Token { secret: granted.access_token.into(), bound, until })
     }
 
     /// Says who asks for a token. It has no `jti`: with one, Okta takes it once, and a nonce may have to be fetched between.
@@ -256,6 +275,12 @@ impl Credential for Prover {
     }
 }
 
+/// Why there is no token, as a sentence alone: an answer of the token endpoint says nothing of what the API was asked for,
+/// and its 404 must not pass for that of a membership.
+fn untold(error: &Error) -> String {
+    format!("Okta gives no access token to the service app: {error:#}")
+}
+
 /// What an answer says of a nonce.
 #[derive(Debug, PartialEq, Eq)]
 enum Nonce {
@@ -307,6 +332,7 @@ mod tests {
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use tokio::time::Instant;
 
+    use super::super::fault::is_gone;
     use super::*;
     use crate::net::Clock;
 
@@ -355,6 +381,20 @@ mod tests {
         ] {
             assert_eq!(address(&url(wire)), read);
         }
+    }
+
+    #[test]
+    fn no_answer_of_the_token_endpoint_passes_for_one_of_the_api() {
+        let answer = http::Error {
+            call: "POST /oauth2/v1/token".into(),
+            status: StatusCode::NOT_FOUND,
+            headers: HeaderMap::new(),
+            body: r#"{"errorCode":"E0000007","errorSummary":"Not found"}"#.into(),
+        };
+        let error = explained(answer.into());
+        assert!(is_gone(&error));
+        let told = explained(anyhow::anyhow!(untold(&error)).context("DELETE"));
+        assert!(!is_gone(&told) && format!("{told:#}").contains("E0000007"), "{told:#}");
     }
 
     #[test]
