@@ -10,6 +10,7 @@
 
 mod api;
 mod credential;
+mod dpop;
 mod fault;
 mod groups;
 mod people;
