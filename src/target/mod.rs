@@ -6,6 +6,7 @@
 pub mod exec;
 pub mod file;
 pub mod github;
+pub mod okta;
 pub mod strongdm;
 
 use std::path::Path;
@@ -80,6 +81,7 @@ fn known<'a>(held: &'a Owned, platform: &str) -> Result<&'a GrantId> {
 pub enum TargetConfig {
     Strongdm(strongdm::Config),
     Github(github::Config),
+    Okta(okta::Config),
     File(file::Config),
     Exec(exec::Config),
 }
@@ -104,6 +106,7 @@ impl TargetConfig {
         match self {
             Self::Strongdm(config) => config,
             Self::Github(config) => config,
+            Self::Okta(config) => config,
             Self::File(config) => config,
             Self::Exec(config) => config,
         }
@@ -113,6 +116,7 @@ impl TargetConfig {
         match self {
             Self::Strongdm(config) => config,
             Self::Github(config) => config,
+            Self::Okta(config) => config,
             Self::File(config) => config,
             Self::Exec(config) => config,
         }
