@@ -17,6 +17,7 @@ mod hostile;
 mod kill;
 mod ledger;
 mod network;
+mod okta;
 mod outages;
 mod ownership;
 mod postgres;

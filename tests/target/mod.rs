@@ -2,4 +2,5 @@
 
 mod contract;
 mod file;
+mod okta;
 mod strongdm;
