@@ -23,6 +23,7 @@ mod fault;
 mod jwt;
 mod keys;
 mod search;
+mod shapes;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -38,9 +39,10 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::gate::Gate;
-use answer::{Call, Cursors, Missing, Route, Stop, okta_error};
+use answer::{Call, Cursors, Missing, Route, Stop};
 use auth::{Auth, Setting, TOKEN_PATH};
 use fault::{Armed, html, rate_headers, too_many};
+use shapes::okta_error;
 
 pub use answer::Change;
 pub use auth::{API_TOKEN, CLIENT_ID};

@@ -1,18 +1,19 @@
 //! What each endpoint answers, in Okta's shapes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use httpmock::HttpMockResponse;
 use reqwest::Url;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::fault::html;
 use super::percent_decoded;
 use super::search::{Compare, Grammar, parse};
-use super::world::{Group, Kind, Rule, Status, User, World};
+use super::shapes::{group_body, json_body, okta_error, rule_body, user_body};
+use super::world::{Group, Kind, Status, User, World};
 
 /// The user whose API token it is.
 pub(super) const ADMIN: &str = "00uadmin00000000001";
@@ -370,48 +371,6 @@ fn folded(login: &str) -> String {
     login.to_lowercase().chars().map(bare).collect()
 }
 
-fn user_body(user: &User, url: &str) -> Value {
-    let time = "2025-03-19T08:01:48.000Z";
-    json!({
-        "id": user.id, "status": user.status.word(), "created": time, "activated": null, "statusChanged": time,
-        "lastLogin": null, "lastUpdated": time, "passwordChanged": time, "type": {"id": "otyfake0000000000001"},
-        "profile": {
-            "firstName": "Some", "lastName": "Body", "mobilePhone": null, "secondEmail": null,
-            "login": user.login, "email": user.email,
-        },
-        "credentials": {
-            "password": {}, "provider": {"type": "OKTA", "name": "OKTA"},
-            "emails": [{"value": user.email, "status": "VERIFIED", "type": "PRIMARY"}],
-        },
-        "_links": {"self": {"href": format!("{url}/api/v1/users/{}", user.id)}},
-    })
-}
-
-fn group_body(group: &Group, url: &str) -> Value {
-    let time = "2020-08-27T18:15:51.000Z";
-    let class = if group.kind == Kind::App { "okta:windows_security_principal" } else { "okta:user_group" };
-    json!({
-        "id": group.id, "created": time, "lastUpdated": time, "lastMembershipUpdated": time,
-        "objectClass": [class], "type": group.kind.word(),
-        "profile": {"name": group.name, "description": null},
-        "_links": {"users": {"href": format!("{url}/api/v1/groups/{}/users", group.id)}},
-    })
-}
-
-fn rule_body(rule: &Rule, world: &World) -> Value {
-    let mine = |(of, user): &(String, String)| (*of == rule.id).then(|| user.clone());
-    let excluded: BTreeSet<String> = world.exclusions.iter().filter_map(mine).collect();
-    json!({
-        "type": "group_rule", "id": rule.id, "status": if rule.active { "ACTIVE" } else { "INACTIVE" },
-        "name": rule.id, "created": "2016-12-01T14:40:04.000Z", "lastUpdated": "2016-12-01T14:40:04.000Z",
-        "conditions": {
-            "people": {"users": {"exclude": excluded}, "groups": {"exclude": []}},
-            "expression": {"value": "user.role==\"Engineer\"", "type": "urn:okta:expression:1.0"},
-        },
-        "actions": {"assignUserToGroups": {"groupIds": rule.groups}},
-    })
-}
-
 fn not_found(what: &str, kind: &str) -> Stop {
     refused(404, "E0000007", &format!("Not found: Resource not found: {what} ({kind})"))
 }
@@ -426,22 +385,4 @@ fn refused(status: u16, code: &str, summary: &str) -> Stop {
 
 fn refused_for(status: u16, code: &str, summary: &str, cause: &str) -> Stop {
     Stop::Refused(Box::new(okta_error(status, code, summary, &[cause])))
-}
-
-/// An error in Okta's own form; its id is put in where the answer leaves.
-pub(super) fn okta_error(status: u16, code: &str, summary: &str, causes: &[&str]) -> HttpMockResponse {
-    let causes: Vec<Value> = causes.iter().map(|cause| json!({"errorSummary": cause})).collect();
-    let error = json!({
-        "errorCode": code, "errorSummary": summary, "errorLink": code, "errorId": "oaefakeErrorIdOfTheStandIn",
-        "errorCauses": causes,
-    });
-    json_body(status, &error)
-}
-
-pub(super) fn json_body(status: u16, body: &Value) -> HttpMockResponse {
-    respond(status, "application/json", body.to_string())
-}
-
-pub(super) fn respond(status: u16, kind: &str, body: String) -> HttpMockResponse {
-    HttpMockResponse::builder().status(status).header("content-type", kind).body(body).build()
 }

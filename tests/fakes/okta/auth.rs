@@ -7,9 +7,9 @@ use httpmock::{HttpMockRequest, HttpMockResponse};
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::answer::{json_body, okta_error, respond};
 use super::jwt::{Jwt, encode, hash, thumbprint};
 use super::keys;
+use super::shapes::{json_body, okta_error, respond};
 use super::world::Manners;
 use super::{header, percent_decoded};
 

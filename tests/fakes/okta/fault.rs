@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use httpmock::HttpMockResponse;
 
-use super::answer::{json_body, okta_error, respond};
+use super::shapes::{okta_error, respond};
 use crate::fakes::gate::{Gate, Loss};
 
 /// A way to fail.
@@ -23,8 +23,6 @@ pub enum Fault {
     Error(u16, &'static str, &'static str),
     /// This status and body.
     Says(u16, String),
-    /// 200 with this body.
-    Json(serde_json::Value),
     /// 302 to this URL.
     Redirect(String),
     /// The same page again and again, each time with the same one to come.
@@ -61,7 +59,6 @@ impl Fault {
             }
             Self::Error(status, code, summary) => okta_error(*status, code, summary, &[]),
             Self::Says(status, body) => respond(*status, "application/json", body.clone()),
-            Self::Json(body) => json_body(200, body),
             Self::Redirect(to) => HttpMockResponse::builder().status(302).header("location", to.clone()).build(),
             Self::Endless | Self::NextAt(_) | Self::Lost(_) | Self::Gone => return None,
         })
