@@ -17,6 +17,8 @@ pub enum Fault {
     TooManyAtOnce,
     /// 401: the token was revoked, or nobody used it for 30 days.
     InvalidToken,
+    /// 400 with a challenge and without a word, as for a proof that is not in order.
+    WrongProof,
     /// 403 of an administrator who may not.
     Forbidden,
     /// This status, error code and summary, in Okta's own form.
@@ -54,6 +56,11 @@ impl Fault {
             Self::RateLimited { seconds } => too_many(600, now + TimeDelta::seconds(*seconds)),
             Self::TooManyAtOnce => too_many(75, now + TimeDelta::seconds(1)),
             Self::InvalidToken => okta_error(401, "E0000011", "Invalid token provided", &[]),
+            Self::WrongProof => {
+                let challenge = "DPoP algs=\"RS256 ES256\", error=\"invalid_dpop_proof\", error_description=\"'htu' claim in the DPoP proof JWT is invalid.\"";
+                let answer = HttpMockResponse::builder().status(400).header("content-type", "application/json");
+                answer.header("www-authenticate", challenge).build()
+            }
             Self::Forbidden => {
                 okta_error(403, "E0000006", "You do not have permission to perform the requested action", &[])
             }

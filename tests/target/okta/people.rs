@@ -98,10 +98,12 @@ async fn who_is_not_in_the_index_yet_is_found() {
 
 #[tokio::test]
 async fn an_email_never_means_somebody_else() {
-    let world = world()
-        .user(&user(5), "renee@example.com")
-        .account(&user(6), "me", "me@example.com", Status::Active)
-        .account(&user(7), "carl", "alice@example.com.example.org", Status::Active);
+    let world = world().user(&user(5), "renee@example.com").account(
+        &user(7),
+        "carl",
+        "alice@example.com.example.org",
+        Status::Active,
+    );
     let fake = Okta::start(world);
     let (shown, group) = (user(1), group(1));
     let emails = [
