@@ -172,19 +172,6 @@ impl Okta {
         let listed = try_join_all(each).await.context("the members of Okta's groups cannot be read")?;
         Ok(listed.into_iter().collect())
     }
-
-    /// Whether the account is in the group: by what was seen, else by looking.
-    async fn is_member(&self, AccountId(user): &AccountId, group: &Entitlement) -> Result<bool> {
-        let seen = self.seen().members.get(&*group.id).map(|members| members.contains(user));
-        if let Some(is_member) = seen {
-            return Ok(is_member);
-        }
-        let Some(members) = self.api.members(&group.id).await? else { return Ok(false) };
-        let members: BTreeSet<String> = members.into_iter().collect();
-        let is_member = members.contains(user);
-        self.seen().members.insert(group.id.to_string(), members);
-        Ok(is_member)
-    }
 }
 
 /// What Okta shows of a group.
@@ -242,17 +229,16 @@ impl super::Target for Okta {
     }
 
     async fn grant(&self, wanted: &Grant) -> Result<GrantId> {
-        let Access { account, entitlement } = &wanted.access;
-        let given = async {
-            if !self.is_member(account, entitlement).await? {
-                self.api.add(&entitlement.id, &account.0).await?;
-                if let Some(members) = self.seen().members.get_mut(&*entitlement.id) {
-                    members.insert(account.0.clone());
-                }
+        let Access { account: AccountId(user), entitlement } = &wanted.access;
+        let is_member = self.seen().members.get(&*entitlement.id).is_some_and(|members| members.contains(user));
+        // Without a reading nobody looks first: being added twice does no harm, and has the same id.
+        if !is_member {
+            self.api.add(&entitlement.id, user).await.with_context(|| not_given(wanted, NAME))?;
+            if let Some(members) = self.seen().members.get_mut(&*entitlement.id) {
+                members.insert(user.clone());
             }
-            anyhow::Ok(id(&wanted.access))
-        };
-        given.await.with_context(|| not_given(wanted, NAME))
+        }
+        Ok(id(&wanted.access))
     }
 
     async fn revoke(&self, held: &Owned) -> Result<()> {
