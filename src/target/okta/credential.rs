@@ -4,23 +4,23 @@
 //! 9449), which new API Services apps demand; where the server gives a plain bearer token for it, that is used as one.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use anyhow::{Context as _, Result, ensure};
+use ::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use anyhow::{Context as _, Error, Result, bail, ensure};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::json;
 
+use super::dpop::{DPOP, Nonce, Prover, lock, renew, sensitive};
 use super::fault::explained;
 use crate::net::Context;
 use crate::net::http::{self, Credential, Key};
-use crate::net::jwt::{Signer, encoded, unique};
+use crate::net::jwt::Signer;
 
 /// To read groups, their members and rules and to change members; to find people. Nothing else is asked for.
 const SCOPES: &str = "okta.groups.manage okta.users.read";
@@ -28,7 +28,7 @@ const SCOPES: &str = "okta.groups.manage okta.users.read";
 /// How long an assertion is good for. Okta allows an hour; this bears a clock that is as slow as a run bears it.
 const ASSERTION: TimeDelta = TimeDelta::minutes(10);
 
-/// How long before its end a token is not used any more: longer than a request takes.
+/// How long before its end a token is not used any more, longer than a request takes; of one that lives shortly, half its life.
 const MARGIN: TimeDelta = TimeDelta::minutes(1);
 
 /// The life of a token whose answer does not say: Okta's are good for an hour.
@@ -36,9 +36,6 @@ const LIFE: u32 = 3600;
 
 /// The token endpoint of the organisation's own authorization server: no custom one gives out these scopes.
 const TOKEN: [&str; 3] = ["oauth2", "v1", "token"];
-
-const DPOP: HeaderName = HeaderName::from_static("dpop");
-const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// An API token (`Authorization: SSWS …`).
 pub fn api_token(token: SecretString) -> Result<Key> {
@@ -66,6 +63,8 @@ pub struct OAuth {
     /// Who gets it keeps the others waiting, so that one request fetches it for all.
     fetching: tokio::sync::Mutex<()>,
     token: Mutex<Option<Token>>,
+    /// How often no token was to be had, and why the last time.
+    failed: Mutex<(u64, String)>,
     /// What the API itself asked to be put into proofs, if it did.
     nonce: Mutex<Option<String>>,
 }
@@ -75,7 +74,8 @@ struct Token {
     secret: SecretString,
     /// Bound to the key of this run, so that each request needs a proof.
     bound: bool,
-    ends: DateTime<Utc>,
+    /// When it is not used any more, a little before its end.
+    until: DateTime<Utc>,
 }
 
 #[derive(Deserialize)]
@@ -103,20 +103,35 @@ impl OAuth {
         let mut audience = Url::parse(base_url.trim())?;
         audience.path_segments_mut().ok().context("`base_url` has no path")?.pop_if_empty().extend(TOKEN);
         let (client_id, audience) = (app.client_id.to_owned(), audience.into());
-        let (fetching, token, nonce) = Default::default();
-        Ok(Self { client, prover, context, client_id, audience, key_id, signer, fetching, token, nonce })
+        let (fetching, token, failed, nonce) = Default::default();
+        Ok(Self { client, prover, context, client_id, audience, key_id, signer, fetching, token, failed, nonce })
     }
 
     /// The token that is good now.
     async fn token(&self) -> Result<Token> {
+        // Who waits while a token is asked for in vain does not ask again.
+        let before = lock(&self.failed).0;
         let _one_at_a_time = self.fetching.lock().await;
-        let good = |token: &&Token| self.context.now() + MARGIN < token.ends;
+        let good = |token: &&Token| self.context.now() < token.until;
         if let Some(token) = lock(&self.token).as_ref().filter(good) {
             return Ok(token.clone());
         }
-        let token = self.fetch().await.context("Okta gives no access token to the service app")?;
-        *lock(&self.token) = Some(token.clone());
-        Ok(token)
+        if let (times, why) = &*lock(&self.failed)
+            && *times != before
+        {
+            bail!("{why}");
+        }
+        match self.fetch().await {
+            Ok(token) => {
+                *lock(&self.token) = Some(token.clone());
+                Ok(token)
+            }
+            Err(error) => {
+                let why = untold(&error);
+                *lock(&self.failed) = (before + 1, why.clone());
+                bail!(why)
+            }
+        }
     }
 
     async fn fetch(&self) -> Result<Token> {
@@ -137,8 +152,9 @@ impl OAuth {
             "the token is of a type that is not spoken here: {}",
             http::start(&granted.token_type)
         );
-        let ends = self.context.now() + TimeDelta::seconds(granted.expires_in.unwrap_or(LIFE).into());
-        Ok(Token { secret: granted.access_token.into(), bound, ends })
+        let life = TimeDelta::seconds(granted.expires_in.unwrap_or(LIFE).into());
+        let until = self.context.now() + life - MARGIN.min(life / 2);
+        Ok(Token { secret: granted.access_token.into(), bound, until })
     }
 
     /// Says who asks for a token. It has no `jti`: with one, Okta takes it once, and a nonce may have to be fetched between.
@@ -199,172 +215,32 @@ impl Credential for OAuth {
     }
 }
 
-/// Proves that requests come from whoever holds the key of this run.
-struct Prover {
-    key: Signer,
-    context: Context,
-    /// What the token endpoint asked to be put into proofs: every app has to, with Okta.
-    nonce: Mutex<Option<String>>,
-    /// The last one sent, to be taken out of what a server says.
-    assertion: Mutex<Option<SecretString>>,
-}
-
-impl Prover {
-    fn new(context: Context) -> Result<Self> {
-        let key = Signer::for_this_run().context("the key that the access token is bound to")?;
-        Ok(Self { key, context, nonce: Mutex::default(), assertion: Mutex::default() })
-    }
-
-    /// A proof for one request (RFC 9449, 4.2); with `token`, also that it belongs to the token.
-    fn proof(
-        &self,
-        method: &Method,
-        url: &Url,
-        nonce: Option<&str>,
-        token: Option<&SecretString>,
-    ) -> Result<HeaderValue> {
-        let mut claims: Value = json!({
-            "htm": method.as_str(),
-            "htu": address(url),
-            "iat": self.context.now().timestamp(),
-            "jti": unique()?,
-        });
-        if let Some(nonce) = nonce {
-            claims["nonce"] = nonce.into();
-        }
-        if let Some(token) = token {
-            claims["ath"] = encoded(Sha256::digest(token.expose_secret())).into();
-        }
-        sensitive(&self.key.sign(json!({ "typ": "dpop+jwt", "jwk": self.key.public() }), &claims)?)
-    }
-}
-
-#[async_trait]
-impl Credential for Prover {
-    async fn prove(&self, method: &Method, url: &Url) -> Result<HeaderMap> {
-        let nonce = lock(&self.nonce).clone();
-        Ok(HeaderMap::from_iter([(DPOP, self.proof(method, url, nonce.as_deref(), None)?)]))
-    }
-
-    fn renews(&self, _shown: &HeaderMap, status: StatusCode, headers: &HeaderMap) -> bool {
-        // One fetches for all, so that a nonce that is known was in the proof: something else is wrong.
-        status == StatusCode::BAD_REQUEST && renew(&self.nonce, headers) == Nonce::New
-    }
-
-    fn secrets(&self) -> Vec<SecretString> {
-        lock(&self.assertion).iter().cloned().collect()
-    }
-}
-
-/// What an answer says of a nonce.
-#[derive(Debug, PartialEq, Eq)]
-enum Nonce {
-    None,
-    Known,
-    New,
-}
-
-/// Keeps the nonce that an answer names.
-fn renew(kept: &Mutex<Option<String>>, headers: &HeaderMap) -> Nonce {
-    let Some(named) = headers.get(NONCE).and_then(|nonce| nonce.to_str().ok()) else { return Nonce::None };
-    let before = lock(kept).replace(named.to_owned());
-    if before.as_deref() == Some(named) { Nonce::Known } else { Nonce::New }
+/// Why there is no token, as a sentence alone: an answer of the token endpoint says nothing of what the API was asked for,
+/// and its 404 must not pass for that of a membership.
+fn untold(error: &Error) -> String {
+    format!("Okta gives no access token to the service app: {error:#}")
 }
 
 fn holds(value: &HeaderValue, word: &str) -> bool {
     String::from_utf8_lossy(value.as_bytes()).contains(word)
 }
 
-/// The address as a proof names it: without its query, and its path as it reads once decoded.
-///
-/// RFC 9449 (4.3) has both sides normalise it, and Okta decodes: whatever is escaped is refused otherwise (okta-sdk-python#541,
-/// okta-sdk-java#1526).
-fn address(url: &Url) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = url.path().as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        let digits = behind.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
-        let escaped = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() { &behind[2..] } else { behind };
-    }
-    format!("{}{}", url.origin().ascii_serialization(), String::from_utf8_lossy(&bytes))
-}
-
-fn sensitive(text: &str) -> Result<HeaderValue> {
-    let mut value = HeaderValue::try_from(text).ok().context("the token holds characters that no header can")?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use tokio::time::Instant;
-
+    use super::super::fault::is_gone;
     use super::*;
-    use crate::net::Clock;
-
-    const NOW: i64 = 1_772_323_200;
-
-    fn prover() -> Prover {
-        let clock = Clock::new(DateTime::from_timestamp(NOW, 0).expect("an instant"));
-        Prover::new(Context::new(clock, Instant::now() + Duration::from_secs(60))).expect("a prover")
-    }
-
-    fn parts(proof: &HeaderValue) -> (Value, Value) {
-        let decode =
-            |part: &str| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).expect("base64url")).expect("JSON");
-        let mut parts = proof.to_str().expect("text").split('.').map(str::to_owned);
-        let mut next = || parts.next().expect("three parts");
-        (decode(&next()), decode(&next()))
-    }
-
-    fn url(text: &str) -> Url {
-        Url::parse(text).expect("a URL")
-    }
-
-    #[tokio::test]
-    async fn a_proof_names_the_request_the_nonce_and_the_token() {
-        let prover = prover();
-        let address = url("https://acme.okta.com/api/v1/users?search=x&limit=200");
-        let token = SecretString::from("a token");
-        let (header, claims) = parts(&prover.proof(&Method::GET, &address, Some("n1"), Some(&token)).expect("a proof"));
-        assert_eq!(header, json!({ "alg": "ES256", "typ": "dpop+jwt", "jwk": prover.key.public() }));
-        assert!(header["jwk"].get("d").is_none());
-        let id = claims["jti"].clone();
-        // `printf 'a token' | openssl sha256 -binary | basenc --base64url`
-        let hash = "4zFuK6_rthA6NBjod4wK3JYNQCE6A6fn9PzTQm7YB78";
-        let named = "https://acme.okta.com/api/v1/users";
-        assert_eq!(claims, json!({ "htm": "GET", "htu": named, "iat": NOW, "jti": id, "nonce": "n1", "ath": hash }));
-        let (_, second) = parts(&prover.proof(&Method::POST, &address, None, None).expect("a proof"));
-        assert!(second["jti"] != id && second.get("nonce").is_none() && second.get("ath").is_none(), "{second}");
-    }
 
     #[test]
-    fn an_address_is_named_as_okta_reads_it() {
-        for (wire, read) in [
-            ("https://acme.okta.com/api/v1/users/a%20b@x.com?q=%20", "https://acme.okta.com/api/v1/users/a b@x.com"),
-            ("http://127.0.0.1:8080/x/zo%C3%AB%2B", "http://127.0.0.1:8080/x/zoë+"),
-            ("https://acme.okta.com/100%", "https://acme.okta.com/100%"),
-        ] {
-            assert_eq!(address(&url(wire)), read);
-        }
-    }
-
-    #[test]
-    fn a_nonce_is_new_once() {
-        let nonce = Mutex::default();
-        let named = |nonce: &'static str| HeaderMap::from_iter([(NONCE, HeaderValue::from_static(nonce))]);
-        assert_eq!(renew(&nonce, &HeaderMap::new()), Nonce::None);
-        assert_eq!(renew(&nonce, &named("one")), Nonce::New);
-        assert_eq!(renew(&nonce, &named("one")), Nonce::Known);
-        assert_eq!(renew(&nonce, &named("two")), Nonce::New);
-        assert_eq!(lock(&nonce).as_deref(), Some("two"));
+    fn no_answer_of_the_token_endpoint_passes_for_one_of_the_api() {
+        let answer = http::Error {
+            call: "POST /oauth2/v1/token".into(),
+            status: StatusCode::NOT_FOUND,
+            headers: HeaderMap::new(),
+            body: r#"{"errorCode":"E0000007","errorSummary":"Not found"}"#.into(),
+        };
+        let error = explained(answer.into());
+        assert!(is_gone(&error));
+        let told = explained(anyhow::anyhow!(untold(&error)).context("DELETE"));
+        assert!(!is_gone(&told) && format!("{told:#}").contains("E0000007"), "{told:#}");
     }
 }

@@ -26,6 +26,8 @@ const REQUEST: &str = "x-okta-request-id";
 struct Refused {
     status: u16,
     code: Option<String>,
+    /// It was who asks that was refused, and not what was asked for.
+    challenged: bool,
     sentence: String,
 }
 
@@ -65,9 +67,10 @@ pub fn is_unsearchable(error: &Error) -> bool {
     })
 }
 
-/// Whether a login is none that Okta can look for.
+/// Whether a login is none that Okta can look for: it says so itself, or the server in front of it does, in HTML. A proof that
+/// is not accepted has the same status.
 pub fn is_bad_request(error: &Error) -> bool {
-    refused(error).is_some_and(|refused| refused.status == 400 && refused.code.is_some())
+    refused(error).is_some_and(|refused| refused.status == 400 && !refused.challenged)
 }
 
 fn refused(error: &Error) -> Option<&Refused> {
@@ -87,15 +90,16 @@ pub fn explained(error: Error) -> Error {
 fn refusal(answer: &http::Error) -> Refused {
     let body: Body = serde_json::from_str(&answer.body).unwrap_or_default();
     let status = answer.status.as_u16();
+    let challenged = answer.headers.contains_key(WWW_AUTHENTICATE);
     let Some(said) = said(&body).or_else(|| challenge(answer)) else {
         // Whatever answered, it was not Okta, or not in its usual words.
         let hint = if status == 404 { "; Okta itself says more, so check `base_url`" } else { "" };
         let sentence = format!("{answer}{}{hint}", request(answer));
-        return Refused { status, code: None, sentence };
+        return Refused { status, code: None, challenged, sentence };
     };
     let advice = body.error.as_deref().map_or_else(|| advice(status, body.error_code.as_deref()), token_advice);
     let sentence = format!("{} answered {}: Okta says: {said}{}{advice}", answer.call, answer.status, request(answer));
-    Refused { status, code: body.error_code, sentence }
+    Refused { status, code: body.error_code, challenged, sentence }
 }
 
 /// What the headers say of a token or proof that was refused (RFC 6750, 3; RFC 9449, 7.1).
@@ -198,6 +202,7 @@ mod tests {
             "more: it asks to wait: GET /x answered 400 Bad Request: Okta says: 'iat' is wrong. (invalid_dpop_proof)"
         );
         assert!(!is_bad_request(&error), "it says nothing of what was asked for");
+        assert!(is_bad_request(&self::tests::error(400, "<html>HTTP Status 400")));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 mod api;
 mod credential;
+mod dpop;
 mod fault;
 mod groups;
 mod people;
@@ -172,6 +173,21 @@ impl Okta {
         let listed = try_join_all(each).await.context("the members of Okta's groups cannot be read")?;
         Ok(listed.into_iter().collect())
     }
+
+    /// Whether the user is in the group: by what was seen, else by looking.
+    async fn is_member(&self, user: &str, group: &Entitlement) -> Result<bool> {
+        let seen = self.seen().members.get(&*group.id).map(|members| members.contains(user));
+        if let Some(is_member) = seen {
+            return Ok(is_member);
+        }
+        // A group that is gone is told of by the answer to the change.
+        let Some(members) = self.api.members(&group.id).await? else { return Ok(false) };
+        let members: BTreeSet<String> = members.into_iter().collect();
+        let is_member = members.contains(user);
+        // Somebody may have been added while we looked.
+        self.seen().members.entry(group.id.to_string()).or_default().extend(members);
+        Ok(is_member)
+    }
 }
 
 /// What Okta shows of a group.
@@ -230,15 +246,17 @@ impl super::Target for Okta {
 
     async fn grant(&self, wanted: &Grant) -> Result<GrantId> {
         let Access { account: AccountId(user), entitlement } = &wanted.access;
-        let is_member = self.seen().members.get(&*entitlement.id).is_some_and(|members| members.contains(user));
-        // Without a reading nobody looks first: being added twice does no harm, and has the same id.
-        if !is_member {
-            self.api.add(&entitlement.id, user).await.with_context(|| not_given(wanted, NAME))?;
-            if let Some(members) = self.seen().members.get_mut(&*entitlement.id) {
-                members.insert(user.clone());
+        let given = async {
+            // Who was put there by a rule is left as they are.
+            if !self.is_member(user, entitlement).await? {
+                self.api.add(&entitlement.id, user).await?;
+                if let Some(members) = self.seen().members.get_mut(&*entitlement.id) {
+                    members.insert(user.clone());
+                }
             }
-        }
-        Ok(id(&wanted.access))
+            anyhow::Ok(id(&wanted.access))
+        };
+        given.await.with_context(|| not_given(wanted, NAME))
     }
 
     async fn revoke(&self, held: &Owned) -> Result<()> {
