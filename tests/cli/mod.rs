@@ -19,6 +19,7 @@ mod hostile;
 mod kill;
 mod ledger;
 mod network;
+mod okta;
 mod outages;
 mod ownership;
 mod postgres;
