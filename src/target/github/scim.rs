@@ -15,7 +15,7 @@ impl Api {
     /// Where the list is not whole.
     pub async fn scim_users(&self, enterprise: &str) -> Result<Vec<ScimUser>> {
         // A server is one enterprise, and its path names none.
-        let path = if self.server {
+        let path = if self.is_server() {
             vec!["scim", "v2", "Users"]
         } else {
             vec!["scim", "v2", "enterprises", enterprise, "Users"]

@@ -130,6 +130,18 @@ pub struct In<T> {
     pub organization: Option<T>,
 }
 
+/// One user, and the organisation with one team.
+#[derive(Deserialize)]
+pub struct Look {
+    pub user: Option<User>,
+    pub organization: Option<OneTeam>,
+}
+
+#[derive(Deserialize)]
+pub struct OneTeam {
+    pub team: Option<TeamPage>,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TeamPage {
