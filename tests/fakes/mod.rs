@@ -1,6 +1,7 @@
 //! Stand-in services: each keeps its state, checks credentials, and refuses what it does not know. And a real database.
 
 pub mod gate;
+pub mod github;
 pub mod pagerduty;
 pub mod postgres;
 pub mod strongdm;
