@@ -12,6 +12,7 @@ mod answer;
 mod app;
 mod fault;
 mod graphql;
+mod identity;
 mod membership;
 mod object;
 mod page;
