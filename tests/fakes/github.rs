@@ -2,7 +2,7 @@
 //!
 //! Written from GitHub's published descriptions (REST: npm `@octokit/openapi`; GraphQL: npm `@octokit/graphql-schema`) and
 //! its documentation, not from our client. State a [`World`], start it, point a client at [`Fake::url`] with
-//! [`Fake::token`], or as the app [`APP_ID`] with [`APP_KEY`].
+//! [`TOKEN`], or as the app [`APP_ID`] with [`APP_KEY`]; [`Fake::toml`] is the table for it.
 //!
 //! What an honest client never sends (an unknown path, parameter or field, no API version, a search by e-mail, a change of
 //! the organisation's members) is answered with an error and remembered; the fake panics with the list when it is dropped.
@@ -23,18 +23,22 @@ mod serve;
 mod tests;
 mod world;
 
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use chrono::{DateTime, Utc};
 use httpmock::MockServer;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::gate::Gate;
 use app::Tokens;
-pub use app::{APP_KEY, APP_KEY_PKCS8, OTHER_KEY, TOKEN};
+pub use app::{APP_KEY, APP_KEY_PKCS8, OTHER_KEY, TOKEN, WRONG_TOKEN};
 use fault::Armed;
 pub use fault::{BEYOND_APP, Fault, SECONDARY};
 pub use membership::{NO_ADMIN, SYNCHRONISED};
@@ -53,6 +57,7 @@ pub struct Fake {
     gate: Gate,
     state: Arc<Mutex<State>>,
     crowd: Arc<Crowd>,
+    folder: TempDir,
     _stop: oneshot::Sender<()>,
 }
 
@@ -115,7 +120,12 @@ impl GitHub {
                 lock(&shared).serve(request, &door, inside > CONCURRENT)
             });
         });
-        Fake { _server: server, base, gate, state, crowd, _stop: stop }
+        let folder = TempDir::new().expect("a temporary folder");
+        let secrets = [("token", TOKEN), ("wrong", WRONG_TOKEN), ("app", APP_KEY), ("app8", APP_KEY_PKCS8)];
+        for (name, secret) in secrets.into_iter().chain([("other", OTHER_KEY)]) {
+            write(&folder.path().join(name), secret);
+        }
+        Fake { _server: server, base, gate, state, crowd, folder, _stop: stop }
     }
 }
 
@@ -143,8 +153,24 @@ impl Fake {
         self.base.clone()
     }
 
-    pub fn token(&self) -> &'static str {
-        TOKEN
+    /// The target's table of a config, without its header and without a credential.
+    pub fn toml_bare(&self) -> String {
+        format!("kind = \"github\"\norg = {ORG:?}\nbase_url = {:?}\ntimeout = \"20s\"\n", self.base)
+    }
+
+    /// The same with the token that it takes.
+    pub fn toml(&self) -> String {
+        self.toml_by("token", "token")
+    }
+
+    /// The same as the app, which has to find its installation.
+    pub fn toml_app(&self) -> String {
+        format!("app_id = \"{APP_ID}\"\n{}", self.toml_by("private_key", "app"))
+    }
+
+    /// The same with the secret in `file` (`token`, `wrong`, `app`, `app8`, `other`) under `key`.
+    pub fn toml_by(&self, key: &str, file: &str) -> String {
+        format!("{}{key} = {{ file = {:?} }}\n", self.toml_bare(), self.folder.path().join(file))
     }
 
     /// Every request so far, refused ones included.
@@ -259,4 +285,11 @@ impl Request {
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// A file for its owner alone, as a secret has to be.
+fn write(file: &Path, content: &str) {
+    let mut open = std::fs::OpenOptions::new();
+    let mut file = open.write(true).create(true).truncate(true).mode(0o600).open(file).expect("a file");
+    file.write_all(content.as_bytes()).expect("written");
 }

@@ -20,6 +20,9 @@ pub const OTHER_KEY: &str = include_str!("other.pem");
 /// A user's token that the stand-in takes.
 pub const TOKEN: &str = "ghp_FakeTokenOfTheStandIn0123456789abcdef";
 
+/// One that looks like it, and is nobody's.
+pub const WRONG_TOKEN: &str = "ghp_AnotherTokenThatNobodyGave0123456789abc";
+
 /// "Installation tokens expire one hour from the time you create them."
 const LIFE: TimeDelta = TimeDelta::hours(1);
 

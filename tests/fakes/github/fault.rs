@@ -10,6 +10,9 @@ use crate::fakes::gate::{Gate, Loss};
 pub const SECONDARY: &str = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again. \
      If you reach out to GitHub Support for help, please include the request ID.";
 
+/// What it writes into a primary limit's.
+const PRIMARY: &str = "API rate limit exceeded for user ID 1.";
+
 /// What GitHub says to an app whose permissions do not reach so far.
 pub const BEYOND_APP: &str = "Resource not accessible by integration";
 
@@ -42,6 +45,10 @@ pub enum Fault {
     Redirect(String),
     /// 200 with a GraphQL error of this type and message, and no data.
     GraphQl(&'static str, &'static str),
+    /// The hour's points are used up, as GraphQL says it: 200, an error, and the headers of the limit.
+    GraphQlLimit {
+        reset: i64,
+    },
     /// The request is carried out, and the answer is a proxy's page with this status.
     DoneBut(u16),
     /// Every installation token issued so far has expired when this request comes.
@@ -66,13 +73,10 @@ impl Fault {
     /// The failing answer at `now` in epoch seconds; `None` for the faults that are a right answer gone wrong.
     pub(super) fn answer(&self, now: i64) -> Option<Answer> {
         Some(match self {
-            Self::Primary { status, reset } => {
-                let spent = [
-                    ("x-ratelimit-remaining", "0".to_owned()),
-                    ("x-ratelimit-used", "5000".to_owned()),
-                    ("x-ratelimit-reset", (now + reset).to_string()),
-                ];
-                Answer::message(*status, "API rate limit exceeded for user ID 1.").with(spent)
+            Self::Primary { status, reset } => Answer::message(*status, PRIMARY).with(spent(now + reset)),
+            Self::GraphQlLimit { reset } => {
+                let errors = json!({"errors": [{"type": "RATE_LIMITED", "message": PRIMARY}]});
+                Answer::json(200, errors).with(spent(now + reset))
             }
             Self::Secondary { status, retry_after } => {
                 let wait = retry_after.map(|seconds| ("retry-after", seconds.to_string()));
@@ -117,4 +121,13 @@ impl Fault {
             _ => {}
         }
     }
+}
+
+/// The headers of an hour that is used up until `reset` in epoch seconds.
+fn spent(reset: i64) -> [(&'static str, String); 3] {
+    [
+        ("x-ratelimit-remaining", "0".to_owned()),
+        ("x-ratelimit-used", "5000".to_owned()),
+        ("x-ratelimit-reset", reset.to_string()),
+    ]
 }

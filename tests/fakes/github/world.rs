@@ -40,11 +40,11 @@ pub struct World {
     pub rights: BTreeSet<Right>,
     /// Ids by login.
     pub(super) orgs: BTreeMap<String, u64>,
-    pub(super) users: BTreeMap<u64, User>,
+    pub users: BTreeMap<u64, User>,
     pub(super) members: BTreeMap<u64, Membership>,
     pub(super) teams: BTreeMap<u64, Team>,
     /// `None`: no single sign-on.
-    pub(super) saml: Option<Vec<Identity>>,
+    pub saml: Option<Vec<Identity>>,
     pub(super) enterprise: Option<Enterprise>,
     pub suspended: bool,
     /// What was done to teams and organisation, in words.
@@ -317,6 +317,18 @@ impl World {
     pub fn in_team(mut self, team: u64, user: u64, role: Role) -> Self {
         self.put_in(team, user, role);
         self
+    }
+
+    /// Invites somebody into a team who is not in the organisation yet.
+    pub fn invite(&mut self, team: u64, user: u64) {
+        self.team_mut(team).members.insert(user, Membership { role: Role::Member, pending: true });
+    }
+
+    /// Deletes an account, for good.
+    pub fn delete_user(&mut self, user: u64) {
+        self.leave(user);
+        self.users.remove(&user);
+        self.saml.iter_mut().flatten().filter(|known| known.user == Some(user)).for_each(|known| known.user = None);
     }
 
     pub fn put_in(&mut self, team: u64, user: u64, role: Role) {

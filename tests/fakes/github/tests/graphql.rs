@@ -117,9 +117,11 @@ async fn identities_and_verified_addresses_are_for_owners() {
 #[tokio::test]
 async fn limits_come_with_status_200() {
     let fake = GitHub::start(world());
-    fake.fail("/graphql", 1, Fault::GraphQl("RATE_LIMITED", "API rate limit exceeded for user ID 1."));
+    fake.fail("/graphql", 1, Fault::GraphQlLimit { reset: 1 });
     let answer = ask(&fake, "{ viewer { login } }", json!({})).await;
     assert_eq!((errors(&answer), &answer["data"]), (vec!["RATE_LIMITED"], &Value::Null));
+    fake.fail("/graphql", 1, Fault::GraphQl("SERVICE_UNAVAILABLE", "Something went wrong."));
+    assert_eq!(errors(&ask(&fake, "{ viewer { login } }", json!({})).await), ["SERVICE_UNAVAILABLE"]);
     fake.change(|world| world.page_limit = 1);
     fake.fail("/graphql", 1, Fault::Endless);
     let answer = ask(&fake, MEMBERS, of("oncall-dba")).await;
