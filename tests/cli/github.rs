@@ -95,7 +95,10 @@ fn who_is_on_call_twice_loses_nothing_until_the_last_shift_ends() {
     shop.run(0, &[]).exits(0);
     shop.run(3, &[]).exits(0);
     shop.run(5, &[]).exits(0);
-    assert_eq!((shop.github.members(TEAM), shop.github.members(OTHER)), (vec!["alice-gh".into(), "mona".into()], vec!["alice-gh".into()]));
+    assert_eq!(
+        (shop.github.members(TEAM), shop.github.members(OTHER)),
+        (vec!["alice-gh".into(), "mona".into()], vec!["alice-gh".into()])
+    );
     assert_eq!(shop.github.events(), ["added alice-gh in oncall-dba", "added alice-gh in oncall-web"]);
     shop.run(9, &[]).exits(0).says(&["2 taken back"]);
     assert_eq!((shop.github.members(TEAM), shop.github.members(OTHER)), (vec!["mona".into()], vec![]));
@@ -165,7 +168,10 @@ fn a_crash_between_giving_and_writing_it_down_is_made_good() {
 
 #[test]
 fn a_team_that_does_not_exist_is_named_with_its_near_match() {
-    let rules = format!("{DATABASE}{}", DATABASE.replace("\"database\"\ns", "\"slip\"\ns").replace("oncall-dba", "oncall-dbaa"));
+    let rules = format!(
+        "{DATABASE}{}",
+        DATABASE.replace("\"database\"\ns", "\"slip\"\ns").replace("oncall-dba", "oncall-dbaa")
+    );
     let shop = Shop::new(acme(), &[("database", "alice", -1, 4)], &rules);
     let ran = shop.run(0, &[]).says(&["oncall-dbaa", "oncall-dba"]);
     assert_ne!(ran.code, 0);

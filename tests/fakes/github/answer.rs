@@ -121,7 +121,17 @@ pub(super) fn full_team(world: &World, of: &Team) -> Value {
     shown["repos_count"] = json!(0);
     shown["created_at"] = json!("2025-01-01T00:00:00Z");
     shown["updated_at"] = json!("2026-01-01T00:00:00Z");
-    shown["organization"] = organization(world, &of.org);
+    let mut organization = organization(world, &of.org);
+    organization["html_url"] = json!(format!("https://github.com/{}", of.org));
+    for flag in ["has_organization_projects", "has_repository_projects"] {
+        organization[flag] = json!(true);
+    }
+    for count in ["public_repos", "public_gists", "followers", "following"] {
+        organization[count] = json!(0);
+    }
+    organization["created_at"] = json!("2020-01-01T00:00:00Z");
+    organization["updated_at"] = json!("2026-01-01T00:00:00Z");
+    shown["organization"] = organization;
     shown
 }
 

@@ -11,6 +11,24 @@ pub const SYNCHRONISED: &str =
 pub const NO_ADMIN: &str = "You must be an organization owner or team maintainer to add a team membership.";
 
 impl World {
+    /// Invites somebody into a team who is not in the organisation yet.
+    pub fn invite(&mut self, team: u64, user: u64) {
+        self.team_mut(team).members.insert(user, Membership { role: Role::Member, pending: true });
+    }
+
+    /// Deletes an account, for good.
+    pub fn delete_user(&mut self, user: u64) {
+        self.leave(user);
+        self.users.remove(&user);
+        self.saml.iter_mut().flatten().filter(|known| known.user == Some(user)).for_each(|known| known.user = None);
+    }
+
+    /// The organisation as REST shows it where an account of any kind may stand.
+    pub(super) fn org_as_user(&self) -> User {
+        let (login, name) = (ORG.to_owned(), ORG.to_owned());
+        User { id: self.orgs[ORG], login, name, public_email: None, verified: Vec::new(), kind: "Organization" }
+    }
+
     /// Everybody in the team itself; nobody who is only invited.
     pub(super) fn direct(&self, team: &Team) -> Vec<(&User, Role)> {
         let active = team.members.iter().filter(|(_, membership)| !membership.pending);

@@ -240,7 +240,7 @@ impl Rest<'_> {
                 "role": "direct_member", "created_at": "2026-01-01T00:00:00Z", "failed_at": Value::Null,
                 "failed_reason": Value::Null, "team_count": 1, "invitation_source": "member",
                 "invitation_teams_url": format!("{}/organizations/{}/invitations", self.world.base, team.id),
-                "inviter": Value::Null,
+                "inviter": super::answer::user(self.world, user),
             })
         };
         let rows = pending.map(|(user, _)| shown(self.world.user(*user))).collect();
@@ -259,9 +259,10 @@ impl Rest<'_> {
             return Err(not_found());
         }
         let at = format!("{}/app/installations/{INSTALLATION}", self.world.base);
+        let account = super::answer::user(self.world, &self.world.org_as_user());
         let suspended = self.world.suspended.then_some("2026-02-01T00:00:00Z");
         let shown = json!({
-            "id": INSTALLATION, "account": organization(self.world, ORG), "app_id": APP_ID, "app_slug": "oncall-sync",
+            "id": INSTALLATION, "account": account, "app_id": APP_ID, "app_slug": "oncall-sync",
             "client_id": CLIENT_ID, "target_id": self.world.orgs[ORG], "target_type": "Organization",
             "repository_selection": "all", "access_tokens_url": format!("{at}/access_tokens"), "html_url": at,
             "repositories_url": format!("{}/installation/repositories", self.world.base), "events": [],

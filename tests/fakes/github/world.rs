@@ -319,18 +319,6 @@ impl World {
         self
     }
 
-    /// Invites somebody into a team who is not in the organisation yet.
-    pub fn invite(&mut self, team: u64, user: u64) {
-        self.team_mut(team).members.insert(user, Membership { role: Role::Member, pending: true });
-    }
-
-    /// Deletes an account, for good.
-    pub fn delete_user(&mut self, user: u64) {
-        self.leave(user);
-        self.users.remove(&user);
-        self.saml.iter_mut().flatten().filter(|known| known.user == Some(user)).for_each(|known| known.user = None);
-    }
-
     pub fn put_in(&mut self, team: u64, user: u64, role: Role) {
         assert!(self.members.contains_key(&user), "{user} is no member of the organisation");
         self.team_mut(team).members.insert(user, Membership { role, pending: false });

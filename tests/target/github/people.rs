@@ -43,7 +43,8 @@ async fn case_does_not_matter_and_parts_are_not_enough() {
     let world = world().saml(1, "Alice@Example.COM").verified_email(2, "BOB@example.com");
     let fake = GitHub::start(world);
     assert_eq!(found(&fake.toml(), &["aLICE@example.com", BOB]).await, ["1", "2"]);
-    for hostile in ["alice", "alice@example.co", "xalice@example.com", "*", "\"", "alice@example.com\"", "", "alice@*"] {
+    for hostile in ["alice", "alice@example.co", "xalice@example.com", "*", "\"", "alice@example.com\"", "", "alice@*"]
+    {
         assert_eq!(found(&fake.toml(), &[hostile]).await, [""; 0], "{hostile:?}");
     }
     let toml = with_logins(&fake.toml(), &[("Carol@Example.com", "bob-gh")]);
@@ -105,7 +106,8 @@ async fn nobody_is_invited(world: World, toml: impl FnOnce(&Fake) -> String, log
 #[tokio::test]
 async fn a_login_that_is_nobodys_or_an_outsiders_is_never_invited() {
     let world = || world().invited(4, "penny").other_org(8_000, "globex");
-    for login in ["nobody-at-all", "eve", "penny", "globex", "", "../../orgs/acme/teams", "alice-gh?x=1", "a b", "eve/"] {
+    for login in ["nobody-at-all", "eve", "penny", "globex", "", "../../orgs/acme/teams", "alice-gh?x=1", "a b", "eve/"]
+    {
         nobody_is_invited(world(), |fake| with_logins(&fake.toml(), &[(ALICE, login)]), login).await;
     }
     nobody_is_invited(world().saml(5, ALICE), Fake::toml, "eve").await;
@@ -201,7 +203,10 @@ async fn identities_that_may_not_be_read_spoil_no_login_written_down() {
         Ok(current) => assert_eq!(ids(&current), ["1"]),
         Err(error) => {
             let told = told(Err::<(), _>(error)).to_lowercase();
-            assert!(["saml", "identit", "single sign-on", "owner", "admin:org"].iter().any(|word| told.contains(word)), "{told}");
+            assert!(
+                ["saml", "identit", "single sign-on", "owner", "admin:org"].iter().any(|word| told.contains(word)),
+                "{told}"
+            );
         }
     }
 }

@@ -18,7 +18,9 @@ async fn a_team_is_meant_by_its_slug_or_its_exact_name() {
     let by_name = team(&read(&fake, &[], &["On-call DBA (EU)"]).await, "On-call DBA (EU)");
     let by_slug = team(&read(&fake, &[], &["on-call-dba-eu"]).await, "on-call-dba-eu");
     assert_eq!(by_name, by_slug, "the same id by either");
-    for spelling in ["on-call DBA (EU)", "ONCALL-DBA", "oncall", "oncall-", "dba", "", "*", "oncall-dba/members", "../x", "%"] {
+    for spelling in
+        ["on-call DBA (EU)", "ONCALL-DBA", "oncall", "oncall-", "dba", "", "*", "oncall-dba/members", "../x", "%"]
+    {
         let said = resolve(&fake, spelling).await.expect_err(spelling);
         assert!(said.contains(spelling), "{spelling:?}: {said}");
     }

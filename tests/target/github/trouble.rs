@@ -161,7 +161,11 @@ async fn a_change_whose_reply_was_lost_is_made_once_and_recognised() {
             let id = target.grant(&wanted).await.expect("made, and found");
             fake.fail("DELETE", 1, fault.clone());
             target.revoke(&owned(&id, &wanted)).await.expect("taken back");
-            assert_eq!(fake.events(), ["added alice-gh in oncall-dba", "removed alice-gh from oncall-dba"], "{fault:?}");
+            assert_eq!(
+                fake.events(),
+                ["added alice-gh in oncall-dba", "removed alice-gh from oncall-dba"],
+                "{fault:?}"
+            );
         }
     }
 }
