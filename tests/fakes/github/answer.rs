@@ -131,6 +131,7 @@ pub(super) fn full_team(world: &World, of: &Team) -> Value {
     }
     organization["created_at"] = json!("2020-01-01T00:00:00Z");
     organization["updated_at"] = json!("2026-01-01T00:00:00Z");
+    organization["archived_at"] = Value::Null;
     shown["organization"] = organization;
     shown
 }
