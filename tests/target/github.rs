@@ -12,7 +12,7 @@ use anyhow::Error;
 use oncall_sync::domain::{Access, AccountId, Current, Email, Entitlement, Grant, GrantId, Owned, Tenure};
 use oncall_sync::target::{Target, TargetConfig};
 
-use super::contract::{self, ALICE, BOB, Stage, WrongToken, asked, now, owned, shift};
+use super::contract::{self, ALICE, BOB, CAROL, Stage, WrongToken, asked, now, owned, shift};
 use crate::fakes::github::{APP_KEY, APP_KEY_PKCS8, Fake, Fault, GitHub, OTHER_KEY, Role, TOKEN, WRONG_TOKEN, World};
 
 const TEAM: &str = "oncall-dba";
@@ -99,12 +99,14 @@ struct GitHubStage {
     toml: String,
     /// The team as the target calls it, which is the first half of its grants' ids.
     team: Entitlement,
+    /// Whether Carol has an account, and it is suspended: only an Enterprise Server keeps such people in teams.
+    suspends: bool,
 }
 
 impl GitHubStage {
     async fn new(fake: Fake, toml: String) -> Self {
         let current = read_by(&toml, &[], &[TEAM]).await.expect("a reading");
-        Self { team: team(&current, TEAM), fake, toml }
+        Self { team: team(&current, TEAM), fake, toml, suspends: false }
     }
 }
 
@@ -124,6 +126,10 @@ impl Stage for GitHubStage {
     fn stranger(&mut self) -> Option<GrantId> {
         self.fake.change(|world| world.put_in(TEAM_ID, 2, Role::Maintainer));
         Some(GrantId(format!("{}/2", self.team.id)))
+    }
+
+    fn suspends(&self) -> bool {
+        self.suspends
     }
 
     fn small_pages(&mut self) -> bool {
@@ -149,7 +155,7 @@ impl Stage for GitHubStage {
     }
 }
 
-/// Standing access has no dates to amend, and nobody is suspended here: who is, is not in the organisation.
+/// Standing access has no dates to amend, and on GitHub.com nobody is suspended: who would be is not in the organisation.
 const WITHOUT: [&str; 2] = ["amend", "suspended"];
 
 #[tokio::test]
@@ -168,7 +174,9 @@ async fn keeps_the_contract_as_an_app_with_logins_written_down() {
 
 #[tokio::test]
 async fn keeps_the_contract_on_an_enterprise_server_by_verified_addresses() {
-    let fake = GitHub::start(world().on_server().verified_email(1, ALICE).verified_email(2, BOB));
+    let world = world().on_server().verified_email(1, ALICE).verified_email(2, BOB);
+    let fake = GitHub::start(world.member(9, "carol-gh").verified_email(9, CAROL).suspended(9));
     let toml = fake.toml();
-    assert_eq!(contract::run(&mut GitHubStage::new(fake, toml).await).await, WITHOUT);
+    let mut stage = GitHubStage { suspends: true, ..GitHubStage::new(fake, toml).await };
+    assert_eq!(contract::run(&mut stage).await, ["amend"]);
 }

@@ -85,6 +85,9 @@ pub(super) fn user(world: &World, user: &User) -> Value {
 pub(super) fn public_user(world: &World, of: &User) -> Value {
     let mut shown = user(world, of);
     shown["name"] = json!(of.name);
+    if world.server {
+        shown["suspended_at"] = json!(of.suspended.then_some("2026-02-01T00:00:00Z"));
+    }
     shown["email"] = json!(of.public_email);
     for field in ["bio", "blog", "company", "hireable", "location"] {
         shown[field] = Value::Null;

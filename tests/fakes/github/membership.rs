@@ -26,7 +26,8 @@ impl World {
     /// The organisation as REST shows it where an account of any kind may stand.
     pub(super) fn org_as_user(&self) -> User {
         let (login, name) = (ORG.to_owned(), ORG.to_owned());
-        User { id: self.orgs[ORG], login, name, public_email: None, verified: Vec::new(), kind: "Organization" }
+        let (public_email, verified, suspended) = (None, Vec::new(), false);
+        User { id: self.orgs[ORG], login, name, public_email, verified, suspended, kind: "Organization" }
     }
 
     /// Everybody in the team itself; nobody who is only invited.

@@ -338,6 +338,7 @@ impl<'w> Object<'w> {
             "id" => leaf(user.node_id()),
             "login" => leaf(user.login.as_str()),
             "name" => leaf(user.name.as_str()),
+            "suspendedAt" => user.suspended.then_some("2026-02-01T00:00:00Z").map_or(Ok(ResolvedValue::null()), leaf),
             "email" => leaf(user.public_email.as_deref().unwrap_or_default()),
             "url" => leaf(format!("https://github.com/{}", user.login)),
             "resourcePath" => leaf(format!("/{}", user.login)),

@@ -73,6 +73,8 @@ pub struct User {
     pub public_email: Option<String>,
     /// Addresses in the organisation's verified domains.
     pub verified: Vec<String>,
+    /// On an Enterprise Server, where the suspended stay in their organisations and teams.
+    pub suspended: bool,
     /// `User` or `Organization`.
     pub kind: &'static str,
 }
@@ -250,6 +252,11 @@ impl World {
         self
     }
 
+    pub fn suspended(mut self, id: u64) -> Self {
+        self.user_mut(id).suspended = true;
+        self
+    }
+
     /// An identity of the organisation's single sign-on, which is thereby set up.
     pub fn identity(mut self, identity: Identity) -> Self {
         let all = self.saml.get_or_insert_default();
@@ -347,7 +354,7 @@ impl World {
     pub fn add_user(&mut self, id: u64, login: &str, kind: &'static str) {
         assert!(self.by_login(login).is_none(), "{login} is taken");
         let (login, name) = (login.to_owned(), format!("The real {login}"));
-        let user = User { id, login, name, public_email: None, verified: Vec::new(), kind };
+        let user = User { id, login, name, public_email: None, verified: Vec::new(), suspended: false, kind };
         assert!(self.users.insert(id, user).is_none(), "two users {id}");
     }
 

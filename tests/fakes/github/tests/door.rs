@@ -182,13 +182,18 @@ async fn an_apps_word_is_verified() {
 
 #[tokio::test]
 async fn an_enterprise_server_has_its_own_paths() {
-    let fake = GitHub::start(world().on_server());
+    let fake = GitHub::start(world().on_server().suspended(1));
     assert!(fake.url().ends_with("/api/v3"));
     let got = get(&fake, "/orgs/acme/teams/oncall").await;
     assert_eq!((got.status, got.header("x-ratelimit-limit")), (200, ""), "limits are off there");
     assert!(!got.header("x-github-enterprise-version").is_empty());
-    let answer = ask(&fake, "{ viewer { login } }", json!({})).await;
-    assert_eq!(answer["data"]["viewer"]["login"], "ada");
+    let answer = ask(&fake, "{ viewer { login suspendedAt } user(login: \"eve\") { suspendedAt } }", json!({})).await;
+    assert_eq!(answer["data"]["viewer"], json!({"login": "ada", "suspendedAt": "2026-02-01T00:00:00Z"}));
+    assert_eq!(answer["data"]["user"], json!({"suspendedAt": null}));
+    assert_ne!(get(&fake, "/users/ada").await.body["suspended_at"], Value::Null);
+    let elsewhere = GitHub::start(world());
+    ask(&elsewhere, "{ viewer { suspendedAt } }", json!({})).await;
+    assert_eq!(elsewhere.take_violations().len(), 1, "GitHub.com knows no such field");
     let beside = fake.url().replace("/api/v3", "/orgs/acme/teams");
     let request = client().get(beside).header("user-agent", "tests").header("accept", "application/json");
     let request =
