@@ -4,6 +4,7 @@
 //! here its module, its name in [`TargetConfig`] and a line in each of the two matches below that.
 
 pub mod file;
+pub mod github;
 pub mod strongdm;
 
 use std::path::Path;
@@ -77,6 +78,7 @@ fn known<'a>(held: &'a Owned, platform: &str) -> Result<&'a GrantId> {
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum TargetConfig {
     Strongdm(strongdm::Config),
+    Github(github::Config),
     File(file::Config),
 }
 
@@ -99,6 +101,7 @@ impl TargetConfig {
     fn kind(&self) -> &(dyn Describe + Sync) {
         match self {
             Self::Strongdm(config) => config,
+            Self::Github(config) => config,
             Self::File(config) => config,
         }
     }
@@ -106,6 +109,7 @@ impl TargetConfig {
     fn kind_mut(&mut self) -> &mut dyn Describe {
         match self {
             Self::Strongdm(config) => config,
+            Self::Github(config) => config,
             Self::File(config) => config,
         }
     }
