@@ -177,3 +177,32 @@ fn a_team_that_does_not_exist_is_named_with_its_near_match() {
     assert_ne!(ran.code, 0);
     assert_eq!(shop.github.events(), ["added alice-gh in oncall-dba"], "the other rule is served");
 }
+
+/// Somebody whom GitHub cannot tell this minute keeps what they have for their shift.
+#[test]
+fn who_cannot_be_told_this_minute_keeps_what_they_have() {
+    let faults = [
+        Fault::Primary { status: 403, reset: 7200 },
+        Fault::Secondary { status: 403, retry_after: Some(7200) },
+        Fault::Forbidden("Resource not accessible by integration"),
+        Fault::GraphQl("FORBIDDEN", "Resource not accessible by integration"),
+        Fault::Html(503),
+        Fault::NotFound,
+    ];
+    for fault in faults {
+        let shop = Shop::new(acme().saml(1, "alice@example.com"), &[("database", "alice", -1, 4)], DATABASE);
+        let config = shop.desk.read("oncall-sync.toml");
+        let without: Vec<&str> = config.lines().filter(|line| !line.starts_with("logins")).collect();
+        shop.desk.write("oncall-sync.toml", without.join("\n"));
+        shop.run(0, &[]).exits(0).says(&["1 given"]);
+        for needle in ["externalIdentities", "members(first", "/graphql"] {
+            shop.github.fail(needle, usize::MAX, fault.clone());
+            let ran = shop.run(1, &[]);
+            assert_ne!(ran.code, 0, "{fault:?} {needle}: {ran:?}");
+            assert_eq!(shop.github.members(TEAM), ["alice-gh", "mona"], "{fault:?} {needle}: {ran:?}");
+            shop.github.heal();
+        }
+        shop.run(2, &[]).exits(0).says(&["Nothing to do"]);
+        assert_eq!(shop.github.events(), ["added alice-gh in oncall-dba"], "{fault:?}");
+    }
+}

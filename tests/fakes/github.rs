@@ -42,7 +42,7 @@ pub use app::{APP_KEY, APP_KEY_PKCS8, OTHER_KEY, TOKEN, WRONG_TOKEN};
 use fault::Armed;
 pub use fault::{BEYOND_APP, Fault, SECONDARY};
 pub use membership::{NO_ADMIN, SYNCHRONISED};
-pub use world::{APP_ID, CLIENT_ID, INSTALLATION, Identity, ORG, Right, Role, World};
+pub use world::{APP_ID, CLIENT_ID, INSTALLATION, Identity, ORG, Right, Role, SHORTCODE, World};
 
 /// "No more than 100 concurrent requests are allowed", REST and GraphQL together.
 const CONCURRENT: usize = 100;

@@ -25,11 +25,77 @@ static SCHEMA: LazyLock<Valid<Schema>> =
 
 /// That of an Enterprise Server, which tells who is suspended; GitHub.com knows no such field.
 static SERVER: LazyLock<Valid<Schema>> = LazyLock::new(|| {
-    let text = format!("{TEXT}
-extend type User {{ suspendedAt: DateTime }}
-");
+    let text = format!("{TEXT}\nextend type User {{ suspendedAt: DateTime }}\n");
     Schema::parse_and_validate(text, "schema.graphql").expect("a schema")
 });
+
+/// "Individual calls cannot request more than 500,000 total nodes."
+const MAX_NODES: u64 = 500_000;
+
+/// Stands between the type of an error and its words, where the library has room for words alone.
+pub(super) const SEPARATOR: char = '|';
+
+/// The answer, and the points it costs.
+pub(super) fn answer(
+    world: &World,
+    request: &Request,
+    caller: Caller,
+    endless: bool,
+    left: u64,
+) -> Result<(Answer, u64), Stop> {
+    if request.method != "POST" {
+        return Err(Stop::Violation("GraphQL is asked by POST".to_owned()));
+    }
+    let body: Map<String, Value> =
+        serde_json::from_str(&request.body).map_err(|_| refused(400, "Problems parsing JSON"))?;
+    if let Some(unknown) = body.keys().find(|key| !["query", "variables", "operationName"].contains(&key.as_str())) {
+        return Err(Stop::Violation(format!("unknown body parameter {unknown}")));
+    }
+    let Some(query) = body.get("query").and_then(Value::as_str) else {
+        return Err(Stop::Violation("a query attribute must be specified and must be a string".to_owned()));
+    };
+    let schema = if world.server { &*SERVER } else { &*SCHEMA };
+    let document = ExecutableDocument::parse_and_validate(schema, query, "query.graphql")
+        .map_err(|invalid| Stop::Violation(worded(&invalid.errors.to_string())))?;
+    let empty = Map::new();
+    let variables = body.get("variables").filter(|given| !given.is_null());
+    let variables = variables.map_or(Some(&empty), Value::as_object);
+    let Some(variables) = variables else { return Err(Stop::Violation("variables are no object".to_owned())) };
+    let name = body.get("operationName").and_then(Value::as_str);
+    let operation =
+        document.operations.get(name).map_err(|_| Stop::Violation("which operation is meant?".to_owned()))?;
+    let size = Size { document: &document, variables };
+    let (nodes, calls) = size.of(&operation.selection_set, 1);
+    if nodes > MAX_NODES {
+        let message =
+            format!("This query requests up to {nodes} possible nodes which exceeds the maximum limit of {MAX_NODES}.");
+        let errors = json!({"data": null, "errors": [{"type": "MAX_NODE_LIMIT_EXCEEDED", "message": message}]});
+        return Ok((Answer::json(200, errors), 1));
+    }
+    let cost = ((calls + 50) / 100).max(1);
+    if left < cost {
+        let limited = json!({"errors": [
+            {"type": "RATE_LIMITED", "message": "API rate limit exceeded for user ID 1."},
+        ]});
+        return Ok((Answer::json(200, limited), 0));
+    }
+    let given = serde_json::from_value(json!(variables)).expect("JSON is JSON");
+    let missing = RefCell::new(Vec::new());
+    let scene = Scene { world, caller, endless, cost, nodes, left, missing: &missing };
+    let root = Object { thing: Thing::Query, scene };
+    let response = Execution::new(schema, &document)
+        .operation(operation)
+        .raw_variable_values(&given)
+        .execute_sync(&root)
+        .map_err(|error| Stop::Violation(error.message().to_string()))?;
+    let mut response = typed(serde_json::to_value(&response).expect("JSON"));
+    let missing = missing.into_inner();
+    if !missing.is_empty() {
+        let errors = response.as_object_mut().expect("an object").entry("errors").or_insert(json!([]));
+        errors.as_array_mut().expect("a list").extend(missing);
+    }
+    Ok((Answer::json(200, response), cost))
+}
 
 /// Puts the types of the errors where GitHub has them.
 fn typed(mut response: Value) -> Value {

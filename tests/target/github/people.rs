@@ -1,7 +1,7 @@
 //! Whom an e-mail means: never whoever claims it on a profile, never an outsider, never whoever has taken over a login.
 
 use super::*;
-use crate::fakes::github::{Identity, Right};
+use crate::fakes::github::{Identity, Right, SHORTCODE};
 use crate::target::contract::reading;
 
 /// The ids of the accounts that `toml` finds for these people.
@@ -138,6 +138,28 @@ async fn who_left_between_reading_and_giving_is_not_invited() {
     let told = told(connect(&fake).await.grant(&wanted).await);
     assert!(told.contains(ALICE), "{told}");
     assert_eq!(fake.events(), [""; 0]);
+}
+
+/// Between a reading and a change lie seconds or minutes, and an invitation can take a paid seat.
+#[tokio::test]
+async fn who_leaves_during_the_run_is_not_invited() {
+    let fake = GitHub::start(with_saml());
+    let target = connect(&fake).await;
+    let current = target.read(&asked(&[ALICE], &[TEAM])).await.expect("a reading");
+    fake.change(|world| world.leave(1));
+    let told = told(target.grant(&grant("1", ALICE, &team(&current, TEAM))).await);
+    assert!(told.contains(ALICE), "{told}");
+    assert_eq!(fake.events(), [""; 0]);
+}
+
+/// An enterprise's own administrator is called by its short code and `_admin`, which no user name makes.
+#[tokio::test]
+async fn the_enterprises_administrator_is_nobodys_account() {
+    let admin = format!("{SHORTCODE}_admin");
+    let world = World::at(now()).owner(7, &admin).member(8, &World::managed_login("other")).enterprise("acme-inc");
+    let fake = GitHub::start(world.scim(SHORTCODE, &[ALICE], true).scim("admin", &[BOB], true));
+    let toml = format!("enterprise = \"acme-inc\"\n{}", fake.toml());
+    assert_eq!(found(&toml, &[ALICE, BOB]).await, [""; 0]);
 }
 
 #[tokio::test]
