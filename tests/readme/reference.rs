@@ -29,6 +29,7 @@ fn tables(schema: &Value) -> BTreeMap<&'static str, &Properties> {
         ("**`[source.NAME]`, kind `pagerduty`**", kind(schema, "SourceConfig", "pagerduty")),
         ("**`[source.NAME]`, kind `file`**", kind(schema, "SourceConfig", "file")),
         ("**`[target.NAME]`, kind `strongdm`**", kind(schema, "TargetConfig", "strongdm")),
+        ("**`[target.NAME]`, kind `github`**", kind(schema, "TargetConfig", "github")),
         ("**`[target.NAME]`, kind `file`**", kind(schema, "TargetConfig", "file")),
         ("**`[[rule]]`**", properties(&schema["$defs"]["RuleConfig"])),
         ("**`[limits]`**", properties(&schema["$defs"]["LimitsConfig"])),
@@ -91,19 +92,34 @@ fn every_exit_code_is_explained() {
     assert_eq!(told, ["0", "1", "2", "3", "4", "5"]);
 }
 
+/// The kinds of which an example of their own shows every key.
+const SHOWN_APART: [(&str, &str); 1] = [("kind `github`", "examples/github.toml")];
+
 #[test]
-fn the_complete_example_is_complete_and_loads() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/pagerduty-strongdm.toml");
+fn the_complete_examples_are_complete_and_load() {
+    let schema = config::schema();
+    let (apart, together): (Vec<_>, Vec<_>) = tables(&schema)
+        .into_iter()
+        .filter(|(heading, _)| !heading.contains("kind `file`"))
+        .partition(|(heading, _)| SHOWN_APART.iter().any(|(kind, _)| heading.contains(kind)));
+    shows_every_key("examples/pagerduty-strongdm.toml", &together);
+    for (kind, example) in SHOWN_APART {
+        let tables: Vec<_> = apart.iter().filter(|(heading, _)| heading.contains(kind)).copied().collect();
+        assert!(!tables.is_empty(), "{kind}");
+        shows_every_key(example, &tables);
+    }
+}
+
+fn shows_every_key(example: &str, tables: &[(&str, &Properties)]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(example);
     Config::load(&path).expect("a config");
     let text = std::fs::read_to_string(&path).expect("the example");
-    let schema = config::schema();
-    let without_file = tables(&schema).into_iter().filter(|(heading, _)| !heading.contains("kind `file`"));
-    for (heading, properties) in without_file {
+    for (heading, properties) in tables {
         for key in properties.keys() {
             let lines = text.lines().map(|line| line.trim_start_matches("# "));
             let forms = [format!("{key} ="), format!("{key}."), format!("[{key}"), format!("[[{key}]]")];
             let named = lines.into_iter().any(|line| forms.iter().any(|form| line.starts_with(form.as_str())));
-            assert!(named, "the example does not show `{key}` ({heading})");
+            assert!(named, "{example} does not show `{key}` ({heading})");
         }
     }
 }

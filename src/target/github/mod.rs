@@ -24,6 +24,7 @@ mod people;
 mod teams;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ use self::api::Api;
 use self::credential::{Installed, Signed};
 use self::people::{People, Ways};
 use self::teams::Teams;
+use self::wire::Team;
 use super::{known, not_given, not_taken_back};
 use crate::domain::{Access, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure};
 use crate::net::http::Credential;
@@ -147,7 +149,7 @@ pub struct GitHub {
 #[derive(Debug, Default)]
 struct Seen {
     /// Teams by id: `None` for one that is gone. What is not here was not read.
-    teams: BTreeMap<String, Option<api::Team>>,
+    teams: BTreeMap<String, Option<Team>>,
     /// What was about to be changed, and nobody knows how it ended.
     doubtful: BTreeSet<Access>,
     /// The logins of active members of the organisation, by account id.
@@ -168,7 +170,7 @@ impl Seen {
     }
 
     /// Takes in a new reading of one access: of others in the team, what was changed meanwhile is newer.
-    fn learn(&mut self, access: &Access, found: Option<api::Team>) {
+    fn learn(&mut self, access: &Access, found: Option<Team>) {
         self.doubtful.remove(access);
         match (self.teams.get_mut(&*access.entitlement.id), found) {
             (Some(Some(known)), Some(found)) => {
@@ -189,7 +191,7 @@ impl Seen {
     }
 }
 
-impl api::Team {
+impl Team {
     fn set(&mut self, access: &Access, login: Option<String>) {
         let Some(id) = number(access) else { return };
         match login {

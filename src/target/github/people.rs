@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use futures_util::future::try_join_all;
 
-use super::api::{Api, Attributes, Directory, Identity, ScimUser, User};
+use super::api::Api;
 use super::fault::is_refusal;
+use super::wire::{Attributes, Directory, Identity, ScimUser, User};
 use crate::domain::{Account, AccountId, Email};
 
 /// How the config and GitHub tell whose login is whose.

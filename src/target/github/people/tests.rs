@@ -1,5 +1,5 @@
 use super::*;
-use crate::target::github::api::{Address, Organization};
+use crate::target::github::wire::{Address, Organization};
 
 fn user(id: u64, login: &str) -> User {
     User {
