@@ -38,7 +38,7 @@ impl Rest<'_> {
             ("GET", ["orgs", org]) => self.organisation(org),
             ("GET", ["orgs", org, "installation"]) => self.installation(org),
             ("GET", ["orgs", org, "members"]) => self.org_members(org),
-            ("GET", ["orgs", org, "members", login]) => self.is_member(org, login),
+            ("GET", ["orgs", org, "members", login]) => self.org_member(org, login),
             ("GET", ["orgs", org, "memberships", login]) => self.org_membership(org, login),
             ("GET", ["orgs", org, "teams"]) => self.teams(org),
             (_, ["orgs", org, "teams", slug, rest @ ..]) => {
@@ -126,7 +126,7 @@ impl Rest<'_> {
         self.page(&format!("/organizations/{}/members", self.world.orgs[org]), &query, rows)
     }
 
-    fn is_member(self, org: &str, login: &str) -> Outcome {
+    fn org_member(self, org: &str, login: &str) -> Outcome {
         self.known(&[])?;
         let org = self.org(org)?;
         self.may_read()?;

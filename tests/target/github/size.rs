@@ -1,5 +1,7 @@
 //! How much is asked where there is much.
 
+#![expect(clippy::disallowed_macros, reason = "the counts are for people to read: `--nocapture`")]
+
 use oncall_sync::net::Context;
 use oncall_sync::target::Target;
 
