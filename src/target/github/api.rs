@@ -18,8 +18,7 @@ use serde_json::{Value, json};
 use super::fault::{explained, later, status};
 use super::graphql::{Cursor, PAGE, Problem, Variables, ask};
 use super::wire::{
-    Account, Directory, DirectoryPage, Identity, In, Membership, Page, Provided, ScimPage, ScimUser, Team, TeamName,
-    TeamPage, Teams, User,
+    Account, Directory, DirectoryPage, Identity, In, Membership, Page, Provided, Team, TeamName, TeamPage, Teams, User,
 };
 use crate::net::http::{Client, Credential, Settings};
 use crate::net::{self};
@@ -82,11 +81,11 @@ pub fn client(access: &Access<'_>, context: net::Context) -> Result<Client> {
 
 /// GitHub, asked about one organisation.
 pub struct Api {
-    rest: Client,
+    pub(super) rest: Client,
     graphql: Client,
     org: String,
     /// Whether it is a GitHub Enterprise Server.
-    server: bool,
+    pub(super) server: bool,
 }
 
 impl Api {
@@ -316,32 +315,6 @@ impl Api {
         self.found(reply.unless(Problem::is_of_part)?)
     }
 
-    /// Everybody whom the identity provider of `enterprise` has put into GitHub and not deleted for good.
-    ///
-    /// # Errors
-    /// Where the list is not whole.
-    pub async fn scim_users(&self, enterprise: &str) -> Result<Vec<ScimUser>> {
-        // A server is one enterprise, and its path names none.
-        let path = if self.server {
-            vec!["scim", "v2", "Users"]
-        } else {
-            vec!["scim", "v2", "enterprises", enterprise, "Users"]
-        };
-        let page = async |start: usize| {
-            let query = [("startIndex", start), ("count", PAGE)];
-            self.rest.get(&path).query(&query).answer::<ScimPage>().await.map_err(explained)
-        };
-        let first = page(1).await?;
-        let (total, length) = (first.total_results, first.resources.len());
-        let mut users = first.resources;
-        if length > 0 && length < total {
-            let rest = try_join_all((length + 1..=total).step_by(length).map(page)).await?;
-            users.extend(rest.into_iter().flat_map(|page| page.resources));
-        }
-        ensure!(users.len() >= total, "GitHub lists {} of {total} SCIM users; half a list is none", users.len());
-        Ok(users)
-    }
-
     /// How `login` stands to the organisation; `None` for an outsider.
     ///
     /// # Errors
@@ -357,6 +330,15 @@ impl Api {
     /// Where GitHub does not answer.
     pub async fn account(&self, id: &str) -> Result<Option<Account>> {
         found(self.rest.get(&["user", id]).answer::<Account>().await).map_err(explained)
+    }
+
+    /// How somebody stands to a team, or to a child team of it; `None` for nobody of either.
+    ///
+    /// # Errors
+    /// Where GitHub does not answer.
+    pub async fn team_membership(&self, slug: &str, login: &str) -> Result<Option<Membership>> {
+        found(self.rest.get(&["orgs", &self.org, "teams", slug, "memberships", login]).answer::<Membership>().await)
+            .map_err(explained)
     }
 
     /// Puts somebody into a team, as a plain member. It invites whoever is outside the organisation, and makes a plain member

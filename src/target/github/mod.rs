@@ -14,13 +14,14 @@
 //! `logins` names them or their name at the SAML provider is their e-mail. Whoever is found by neither costs everybody
 //! together 10 calls more, the whole list of members, which brings the identities along; SCIM's 10 pages come meanwhile, 9
 //! of them at once. An unknown or renamed team costs one call for every 100 teams there are. An App adds 2 calls for its
-//! token. Each change is one call.
+//! token. A grant is 2 calls, the first of which looks once more, and a revocation is one.
 
 mod api;
 mod credential;
 mod fault;
 mod graphql;
 mod people;
+mod scim;
 mod teams;
 #[cfg(test)]
 mod tests;
@@ -285,6 +286,18 @@ impl GitHub {
         }
         let login = self.login(&access.account).await?;
         self.seen().doubtful.insert(access.clone());
+        // Since the reading somebody may have put them there, as a maintainer even.
+        if let Some(standing) = self.api.team_membership(&slug, &login).await? {
+            if standing.state != "active" {
+                bail!(
+                    "'{login}' is invited to the team '{slug}' and has not accepted yet; it is left to whoever invited them"
+                );
+            }
+            // Those of child teams are shown as well.
+            if self.place(access).await?.is_some_and(|place| place.login.is_some()) {
+                return Ok(());
+            }
+        }
         let made = self.api.put(&slug, &login).await?;
         if made.state != "active" {
             return Err(self.undo(&slug, &login, &made.state).await);

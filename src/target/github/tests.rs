@@ -154,6 +154,7 @@ fn reading(request: &Request, members: &[(u64, &str)]) -> Answer {
 #[tokio::test]
 async fn a_member_is_added_once_and_taken_back_once() {
     let server = Server::new(|request, _| match request.line.split(' ').next() {
+        Some("GET") => (404, "", json!({ "message": "Not Found" })),
         Some("PUT") => (200, "", json!({ "state": "active", "role": "member" })),
         Some("DELETE") => (204, "", Value::Null),
         _ => reading(request, &[(2, "bob")]),
@@ -170,8 +171,8 @@ async fn a_member_is_added_once_and_taken_back_once() {
         target.revoke(&owned()).await.expect("taken back");
     }
     let path = "/orgs/acme/teams/dba/memberships/ada";
-    assert_eq!(server.lines()[2..], [format!("PUT {path}"), format!("DELETE {path}")]);
-    assert_eq!(server.requests()[2].body, json!({ "role": "member" }));
+    assert_eq!(server.lines()[2..], [format!("GET {path}"), format!("PUT {path}"), format!("DELETE {path}")]);
+    assert_eq!(server.requests()[3].body, json!({ "role": "member" }));
 }
 
 #[tokio::test]
@@ -183,9 +184,27 @@ async fn whoever_is_in_the_team_is_left_alone() {
     assert_eq!(server.lines().len(), 2);
 }
 
+/// GitHub's look at one membership shows those of child teams as well, and its list of the team itself does not.
+#[tokio::test]
+async fn whoever_came_into_the_team_since_the_reading_is_left_alone() {
+    for (now, put) in [(&[(1, "ada")][..], false), (&[][..], true)] {
+        let server = Server::new(move |request, nth| match request.line.split(' ').next() {
+            Some("GET") => (200, "", json!({ "state": "active", "role": "maintainer" })),
+            Some("PUT") => (200, "", json!({ "state": "active", "role": "member" })),
+            _ => reading(request, if nth >= 2 { now } else { &[] }),
+        });
+        let server = server.await;
+        let target = server.target(LOGINS).await;
+        target.read(&asked()).await.expect("a reading");
+        target.grant(&grant()).await.expect("held or given");
+        assert_eq!(server.lines().iter().any(|line| line.starts_with("PUT")), put, "{:?}", server.lines());
+    }
+}
+
 #[tokio::test]
 async fn a_membership_that_is_pending_is_undone_and_no_success() {
     let server = Server::new(|request, _| match request.line.split(' ').next() {
+        Some("GET") => (404, "", json!({ "message": "Not Found" })),
         Some("PUT") => (200, "", json!({ "state": "pending", "role": "member" })),
         Some("DELETE") => (204, "", Value::Null),
         _ => reading(request, &[]),
@@ -243,6 +262,7 @@ async fn without_a_reading_it_is_looked_first_and_the_login_is_todays() {
         "GET /orgs/acme/memberships/lovelace" => {
             (200, "", json!({ "state": "active", "user": { "id": 1, "login": "lovelace" } }))
         }
+        "GET /orgs/acme/teams/dba/memberships/lovelace" => (404, "", json!({ "message": "Not Found" })),
         line if line.starts_with("PUT ") => (200, "", json!({ "state": "active" })),
         _ => reading(request, &[]),
     });
