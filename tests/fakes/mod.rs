@@ -2,6 +2,7 @@
 
 pub mod gate;
 pub mod okta;
+pub mod github;
 pub mod pagerduty;
 pub mod plugin;
 pub mod postgres;
