@@ -7,7 +7,6 @@ mod unix_groups;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
@@ -135,14 +134,13 @@ fn runs(program: &Path, arguments: &[&str]) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// A Python that can import this; the one that `.ci/run` makes comes first.
+/// A Python that can import this; those that `.ci/run` and `tests/vendor/run` make come first.
 fn python(package: &str) -> Option<PathBuf> {
-    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
-    let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("../ci-tools/venv/bin/python");
-    let others = ["python3", "/usr/bin/python3"].map(PathBuf::from);
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("..");
+    let made = ["ci-tools", "vendor"].map(|of| target.join(of).join("venv/bin/python"));
     let import = format!("import {package}, sys; sys.exit(sys.version_info < (3, 9))");
-    let search = || std::iter::once(made).chain(others).find(|python| runs(python, &["-c", &import]));
-    let found = if package == "psycopg" { FOUND.get_or_init(search).clone() } else { search() };
-    let lacking = format!("no Python from 3.9 on has {package} (`pip install 'psycopg[binary]'`)");
+    let mut candidates = made.into_iter().chain(["python3", "/usr/bin/python3"].map(PathBuf::from));
+    let found = candidates.find(|python| runs(python, &["-c", &import]));
+    let lacking = format!("no Python from 3.9 on has {package} (psycopg: `pip install 'psycopg[binary]'`)");
     there(found.is_some(), &lacking).then_some(found).flatten()
 }

@@ -20,7 +20,7 @@ struct Cluster {
 /// whose time is over. None without a server or psycopg.
 fn cluster() -> Option<Cluster> {
     let python = python("psycopg")?;
-    let database = postgres::database()?;
+    let database = postgres::plain()?.database();
     let version = database.ask("SELECT current_setting('server_version_num')");
     let grantors = version[0].parse::<u32>().expect("a number") >= 160_000;
     let folder = tempfile::tempdir().expect("a folder");
