@@ -115,6 +115,8 @@ class Roles:
         if mighty:
             through = "" if mighty == name else f" through '{mighty}'"
             raise Refused(f"with role '{name}' one becomes superuser{through}: it is given only with --allow {name}")
+        if self.options.terminate and not self.ask("SELECT 1 WHERE pg_has_role('pg_signal_backend', 'USAGE')"):
+            raise Refused(f"--terminate needs GRANT pg_signal_backend TO {self.my_name}")
         if not self.may_give(role):
             grant = sql.SQL("GRANT {} TO {} WITH ADMIN OPTION").format(ident(name), ident(self.my_name))
             raise Refused(

@@ -406,6 +406,12 @@ fn sessions_end_with_the_grant_where_that_is_wished() {
     take(&[]).fine();
     assert!(lives(&ada), "not wished");
     cluster.grant("ada", "dba").fine();
+    let dba = cluster.name("dba");
+    let unable = cluster.call_with(&["--terminate"], &read(&[], &[&dba], &[])).fine();
+    assert!(
+        unable["entitlements"][&dba]["error"].to_string().contains("GRANT pg_signal_backend TO"),
+        "seen before it matters"
+    );
     take(&["--terminate"]).refused(&["terminate"]);
     assert!(cluster.members("dba").is_empty() && lives(&ada), "taken back, and said that the session lives");
     cluster.does("GRANT pg_signal_backend TO sync~; CREATE ROLE team~; GRANT dba~ TO team~; GRANT team~ TO ada~");
