@@ -158,7 +158,7 @@ def accounts(roles, emails):
         " shobj_description(oid, 'pg_authid') FROM pg_roles ORDER BY rolname"
     )
     people = mapped(roles.options.map) if roles.options.map else None
-    found = []
+    found = {}
     for email in emails:
         address = email.lower()
         for oid, name, suspended, comment in known:
@@ -166,8 +166,9 @@ def accounts(roles, emails):
                 address in [other.lower() for other in addresses(comment)]
             )
             if theirs:
-                found.append({"id": str(oid), "email": email, "suspended": suspended})
-    return found
+                # Each account once, whichever of its addresses are asked for.
+                found.setdefault(oid, {"id": str(oid), "email": email, "suspended": suspended})
+    return list(found.values())
 
 
 def resolved(roles, spelling, known):

@@ -47,6 +47,7 @@ request=$(cat)
 reading='
 def records($text): $text | split("\n") | map(select(. != "") | split(":"));
 def words: split("\r") | join("") | split("\t") | join(" ") | split(" ") | map(select(. != ""));
+def plain: explode | map(if . <= 32 or (. >= 127 and . < 160) then 63 else . end) | implode;
 def distance($a; $b): reduce range($a | length) as $i ([range($b | length + 1)];
     . as $row | reduce range($b | length) as $j ([$i + 1];
         . + [[.[$j] + 1, $row[$j + 1] + 1, $row[$j] + (if $a[$i] == $b[$j] then 0 else 1 end)] | min])) | last;
@@ -79,13 +80,13 @@ else
     | {
         accounts: [.emails[] as $email | $pairs[]
             | select((.[0] | ascii_downcase) == ($email | ascii_downcase)) | .[1]
-            | select($passwd == "" or $users[.]) | {id: ., email: $email, suspended: suspended}] | unique,
+            | select($passwd == "" or $users[.]) | {id: ., email: $email, suspended: suspended}] | unique_by(.id),
         entitlements: $entitlements,
         grants: [$groups[] | select(.[0] as $name | any($shown[]; . == $name)) | . as [$name, $_, $gid, $list]
             | {id: $name, name: $name} as $entitlement
-            | ([($list // "") | split(",")[] | select(. != "")] | unique[]
+            | ([($list // "") | split(",")[] | select(. != "") | plain] | unique[]
                 | {id: "\($name):\(.)", account: ., entitlement: $entitlement, foreign: false}),
-              ($users[] | select(.[3] == $gid) | .[0]
+              ($users[] | select(.[3] == $gid) | .[0] | plain
                 | {id: "\($name):\(.):primary", account: ., entitlement: $entitlement, foreign: true})] | unique
     }
 end'

@@ -245,6 +245,8 @@ fn accounts_are_those_of_the_people_file() {
         let all = ["ada", "bob", "carol suspended", "dora suspended", "erin suspended"];
         assert_eq!(people(&["people", "passwd", "shadow"], &emails[..5]), all);
         assert_eq!(people(&["people"], &["twin@example.com"]), ["ada", "bob"], "for one address two accounts");
+        let aliases = ["twin@example.com", "ada@example.com"];
+        assert_eq!(people(&["people"], &aliases), ["ada", "bob"], "each account once");
         assert_eq!(people(&["people"], &["ghost@example.com"]), ["ghost"]);
         assert_eq!(people(&["people", "passwd"], &["ghost@example.com"]), [""; 0], "no such user");
         let wild = ["*@example.com", ".da@example.com", "da@example.com", "ada@example.co", "#", ""];
@@ -264,6 +266,15 @@ fn a_primary_group_is_held_and_never_taken() {
     );
     call(house.command(&["people", "passwd"]), &grant("ghost", "dba")).refused(&["no user 'ghost'"]);
     house.holds(GROUPS);
+}
+
+/// Names that no answer may hold are shown harmless, for one of them must not spoil the reading.
+#[test]
+fn odd_members_are_shown() {
+    let Some(house) = house() else { return };
+    house.put(b"dba:x:10: ,a\x1bb,\xff,zoe\r\n");
+    let said = house.call(&read(&[], &["dba"], &[])).fine();
+    assert_eq!(shown(&said), ["dba:?", "dba:a?b", "dba:zoe?", "dba:\u{fffd}"]);
 }
 
 #[test]
