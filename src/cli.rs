@@ -228,6 +228,8 @@ pub enum Document {
     Audit,
     /// What `explain --output json` prints
     Explain,
+    /// What a command of kind `exec` is asked and answers
+    Exec,
 }
 
 #[derive(Debug, Args)]

@@ -24,6 +24,8 @@
 //! | [`ledger`] | the record of what is ours, and its audit log |
 //! | [`audit`] | what the audit log holds: events, chained by their hashes |
 //! | [`net`] | one client for HTTP and one for gRPC: deadlines, retries, rate limits, proxies, private CAs |
+//! | [`command`] | a program of the user's: without a shell, bounded, never left running |
+//! | [`plugin`] | one that speaks the protocol of `exec`, for both sides |
 //! | [`config`] | the config file as typed data, its faults reported together |
 //! | [`recording`] | what a plan was made from, kept and planned again: `--record`, `--replay` |
 //! | [`secret`] | a secret from environment, file or command; never shown |
@@ -40,7 +42,7 @@
 //! | [`cli`] | the command line: clap structs and nothing else |
 //!
 //! A new source or target is one folder with its `Config` and its trait in `mod.rs` and the vendor's requests in `api.rs`,
-//! two lines in [`source`] or [`target`], a stand-in in `tests/fakes`, a test file that runs the shared contract, an example
+//! four lines in [`source`] or [`target`], a stand-in in `tests/fakes`, a test file that runs the shared contract, an example
 //! config and a row in the README.
 
 #![forbid(unsafe_code)]
@@ -49,6 +51,7 @@
 pub mod apply;
 pub mod audit;
 pub mod cli;
+pub mod command;
 pub mod config;
 pub mod decision;
 pub mod domain;
@@ -57,6 +60,7 @@ pub mod harmless;
 pub mod ledger;
 pub mod near;
 pub mod net;
+pub mod plugin;
 pub mod progress;
 pub mod recording;
 pub mod report;

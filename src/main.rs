@@ -22,7 +22,7 @@ use oncall_sync::span::Span;
 use oncall_sync::stop::Stop;
 use oncall_sync::survey::RunContext;
 use oncall_sync::zone::Zone;
-use oncall_sync::{recording, show, starter};
+use oncall_sync::{command, plugin, recording, show, starter};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
@@ -68,6 +68,7 @@ fn run(cli: Cli) -> Result<u8> {
                 Document::Grants => report::schema::<Owning>(),
                 Document::Audit => report::schema::<AuditLine>(),
                 Document::Explain => report::schema::<Explanation>(),
+                Document::Exec => plugin::schema(),
             };
             report::print(&report::json(&schema))?;
             return Ok(0);
@@ -226,6 +227,7 @@ fn listen(stop: &Stop) -> Result<()> {
         tokio::spawn(async move {
             while signals.recv().await.is_some() {
                 if stop.is_asked() {
+                    command::kill_all();
                     std::process::exit(i32::from(Exit::CouldNotRun.code()));
                 }
                 report::complain("told to stop: the calls in flight end, nothing more begins");

@@ -187,7 +187,9 @@ async fn begins_empty(stage: &dyn Stage) -> Actors {
     let found = found.as_ref().expect("the entitlement exists");
     assert_eq!(found.len(), 1, "one spelling, one entitlement: {found:?}");
     let entitlement = found.first().expect("one").clone();
-    assert_eq!(connect(&stage.config()).await.tenure(&entitlement), stage.tenure());
+    let target = connect(&stage.config()).await;
+    target.read(&asked(&[], &[stage.entitlement()])).await.expect("a reading, before which nobody asks for a tenure");
+    assert_eq!(target.tenure(&entitlement), stage.tenure());
 
     let account = |email| current.accounts.iter().find(|account| account.email == Email::new(email)).cloned();
     Actors { alice: account(ALICE).expect("Alice"), bob: account(BOB).expect("Bob"), entitlement }

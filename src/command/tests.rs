@@ -1,0 +1,1 @@
+//! Programs that hang, flood, close early and leave daemons behind.
