@@ -2,6 +2,7 @@
 
 mod oncall_sheet;
 mod postgres_roles;
+mod program;
 mod unix_groups;
 
 use std::io::{self, Write as _};

@@ -8,9 +8,9 @@ use super::*;
 use crate::fakes::postgres::{self, Database};
 
 /// Roles belong to the whole server, which all tests share: those of a test end in its database's name.
-struct Cluster {
+pub struct Cluster {
     database: Database<'static>,
-    python: PathBuf,
+    pub python: PathBuf,
     /// Whether each grantor has a row of its own.
     grantors: bool,
     folder: TempDir,
@@ -18,7 +18,7 @@ struct Cluster {
 
 /// With `sync` and `other`, who may both give `dba`, with `ada` and `bob`, with `carol`, who cannot log in, and `dora`,
 /// whose time is over. None without a server or psycopg.
-fn cluster() -> Option<Cluster> {
+pub fn cluster() -> Option<Cluster> {
     let python = python("psycopg")?;
     let database = postgres::plain()?.database();
     let version = database.ask("SELECT current_setting('server_version_num')");
@@ -36,7 +36,7 @@ fn cluster() -> Option<Cluster> {
 }
 
 impl Cluster {
-    fn name(&self, name: &str) -> String {
+    pub fn name(&self, name: &str) -> String {
         format!("{name}_{}", self.database.name)
     }
 
@@ -48,7 +48,7 @@ impl Cluster {
 
     /// Somebody else does it.
     #[track_caller]
-    fn does_as(&self, who: &str, sql: &str) {
+    pub fn does_as(&self, who: &str, sql: &str) {
         self.does(&format!("SET SESSION AUTHORIZATION {who}~; {sql}"));
     }
 
@@ -61,7 +61,7 @@ impl Cluster {
 
     /// Who has the role and by whom, without the test's own ending.
     #[track_caller]
-    fn members(&self, role: &str) -> Vec<String> {
+    pub fn members(&self, role: &str) -> Vec<String> {
         let rows = self.does(&format!(
             "SELECT member::regrole || ' by ' || grantor::regrole FROM pg_auth_members
              WHERE roleid = '{role}~'::regrole AND NOT admin_option ORDER BY 1"
@@ -69,7 +69,7 @@ impl Cluster {
         rows.into_iter().map(|row| row.replace(&format!("_{}", self.database.name), "")).collect()
     }
 
-    fn conninfo(&self, user: &str) -> String {
+    pub fn conninfo(&self, user: &str) -> String {
         let server = self.database.server;
         let (host, port) = (server.folder().display(), server.port());
         format!("host={host} port={port} dbname={} user={}", self.database.name, self.name(user))

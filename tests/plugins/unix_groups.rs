@@ -34,9 +34,14 @@ struct House {
     programs: Option<TempDir>,
 }
 
+/// Whether the plugin can run at all.
+pub fn jq() -> Option<()> {
+    there(runs("jq".as_ref(), &["--version"]), "no jq is installed (Debian: `apt-get install jq`)").then_some(())
+}
+
 /// The house once for each shell. None without jq.
 fn houses() -> Vec<House> {
-    if !there(runs("jq".as_ref(), &["--version"]), "no jq is installed (Debian: `apt-get install jq`)") {
+    if jq().is_none() {
         return Vec::new();
     }
     let shells: [&[&str]; 4] = [&["/bin/sh"], &["dash"], &["bash", "--posix"], &["busybox", "sh"]];
