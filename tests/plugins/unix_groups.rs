@@ -347,6 +347,21 @@ fn a_lock_is_respected_unless_its_holder_is_no_more() {
 }
 
 #[test]
+fn a_lock_that_was_lost_meanwhile_stops_the_change() {
+    let Some(house) = house() else { return };
+    let programs = tempfile::tempdir().expect("a folder");
+    let cmp = programs.path().join("cmp");
+    fs::write(&cmp, "#!/bin/sh\nprintf 1 >group.lock\nexec /usr/bin/cmp \"$@\"\n").expect("a file");
+    fs::set_permissions(&cmp, Permissions::from_mode(0o755)).expect("a mode");
+    let mut command = house.command(&["people"]);
+    command.env("PATH", format!("{}:/usr/bin:/bin", programs.path().display()));
+    call(command, &grant("ada", "dba")).later(&["was taken from us; nothing was changed"]);
+    // The other's lock stays.
+    fs::remove_file(house.path("group.lock")).expect("it is there");
+    house.holds(GROUPS);
+}
+
+#[test]
 fn runs_side_by_side_lose_nothing() {
     let Some(house) = house() else { return };
     let users: Vec<String> = (0..12).map(|number| format!("u{number:02}")).collect();
