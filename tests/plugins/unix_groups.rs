@@ -46,7 +46,7 @@ fn houses() -> Vec<House> {
     }
     let shells: [&[&str]; 4] = [&["/bin/sh"], &["dash"], &["bash", "--posix"], &["busybox", "sh"]];
     let found = shells.into_iter().filter(|shell| runs(shell[0].as_ref(), &[&shell[1..], &["-c", ":"]].concat()));
-    let found: Vec<_> = found.map(|shell| House::new(shell)).collect();
+    let found: Vec<_> = found.map(House::new).collect();
     // With those there are it is run all the same.
     there(found.len() == shells.len(), "not with each of sh, dash, bash and busybox, for some are not installed");
     found
