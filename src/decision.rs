@@ -129,13 +129,25 @@ impl Inputs {
 }
 
 impl Seen {
+    /// What was read of a target on which `owned` is ours; `tenure` says who keeps time.
+    pub fn new(owned: Vec<Owned>, current: Result<Current, String>, tenure: impl Fn(&Entitlement) -> Tenure) -> Self {
+        let mut seen = Self { owned, current, tenures: BTreeMap::new() };
+        seen.tenures = seen.entitlements().map(|one| (one.id.clone(), tenure(one))).collect();
+        seen
+    }
+
     /// Whether it says who keeps time on everything that it shows; a recording that somebody wrote in may not.
     pub fn is_whole(&self) -> bool {
-        let current = self.current.iter();
-        let resolved = current.clone().flat_map(|current| current.entitlements.values().flatten().flatten());
-        let held = current.flat_map(|current| &current.grants).map(|held| &held.access.entitlement);
-        let ours = self.owned.iter().map(|owned| &owned.grant.access.entitlement);
-        self.current.is_err() || resolved.chain(held).chain(ours).all(|one| self.tenures.contains_key(&one.id))
+        self.entitlements().all(|one| self.tenures.contains_key(&one.id))
+    }
+
+    /// Everything that is planned on; of a target that could not be read, nothing.
+    fn entitlements(&self) -> impl Iterator<Item = &Entitlement> {
+        self.current.iter().flat_map(|current| {
+            let resolved = current.entitlements.values().flatten().flatten();
+            let held = current.grants.iter().map(|held| &held.access.entitlement);
+            resolved.chain(held).chain(self.owned.iter().map(|owned| &owned.grant.access.entitlement))
+        })
     }
 
     fn tenure(&self, entitlement: &Entitlement) -> Tenure {

@@ -40,7 +40,7 @@
 //! | [`cli`] | the command line: clap structs and nothing else |
 //!
 //! A new source or target is one folder with its `Config` and its trait in `mod.rs` and the vendor's requests in `api.rs`,
-//! two lines in [`source`] or [`target`], a stand-in in `tests/fakes`, a test file that runs the shared contract, an example
+//! four lines in [`source`] or [`target`], a stand-in in `tests/fakes`, a test file that runs the shared contract, an example
 //! config and a row in the README.
 
 #![forbid(unsafe_code)]

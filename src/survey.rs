@@ -8,7 +8,7 @@ use futures_util::future::{join_all, try_join_all};
 
 use crate::config::Config;
 use crate::decision::{Inputs, Seen};
-use crate::domain::{Asked, Email, Entitlement, Known, Limits, OnCall, Owned, Period, Readings, Witness, Witnesses};
+use crate::domain::{Asked, Email, Known, Limits, OnCall, Owned, Period, Readings, Witness, Witnesses};
 use crate::net::{Clock, Context};
 use crate::progress::Progress;
 use crate::selection::Selection;
@@ -45,12 +45,7 @@ impl Connected {
         let mut asked = asked(known, &self.name, &owned);
         asked.emails.extend(also.iter().cloned());
         let current = self.target.read(&asked).await;
-        let resolved = current.iter().flat_map(|current| current.entitlements.values().flatten().flatten());
-        let held = current.iter().flat_map(|current| &current.grants).map(|held| &held.access.entitlement);
-        let ours = owned.iter().map(|owned| &owned.grant.access.entitlement);
-        let all: BTreeSet<&Entitlement> = resolved.chain(held).chain(ours).collect();
-        let tenures = all.into_iter().map(|one| (one.id.clone(), self.target.tenure(one))).collect();
-        Seen { owned, current: current.map_err(|error| format!("{error:#}")), tenures }
+        Seen::new(owned, current.map_err(|error| format!("{error:#}")), |one| self.target.tenure(one))
     }
 }
 

@@ -73,16 +73,22 @@ fn the_domain_is_pure() {
     assert_eq!(offenders("src/domain", &banned, &[]), [""; 0]);
 }
 
+/// The names of the folders below `side`, which is `source` or `target`.
+fn adapters(side: &str) -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(side);
+    let folders = fs::read_dir(root).expect("the folder is there").map(|entry| entry.expect("an entry").path());
+    let names: BTreeSet<String> = folders
+        .filter(|path| path.is_dir())
+        .map(|path| path.file_name().expect("named").to_str().expect("UTF-8").to_owned())
+        .collect();
+    assert!(names.len() >= 2, "{side} has its adapters in folders: {names:?}");
+    names
+}
+
 #[test]
 fn adapters_do_not_know_each_other() {
-    for side in ["source", "target"] {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(side);
-        let folders = fs::read_dir(root).expect("the folder is there").map(|entry| entry.expect("an entry").path());
-        let names: BTreeSet<String> = folders
-            .filter(|path| path.is_dir())
-            .map(|path| path.file_name().expect("named").to_str().expect("UTF-8").to_owned())
-            .collect();
-        assert!(names.len() >= 2, "{side} has its adapters in folders: {names:?}");
+    for (side, other_side) in [("source", "crate::target"), ("target", "crate::source")] {
+        let names = adapters(side);
         for name in &names {
             let others: Vec<String> = names
                 .iter()
@@ -90,9 +96,8 @@ fn adapters_do_not_know_each_other() {
                 .flat_map(|other| {
                     [format!("{side}::{other}"), format!("super::{other}::"), format!("super::super::{other}")]
                 })
-                .chain([if side == "source" { "crate::target".to_owned() } else { "crate::source".to_owned() }])
                 .chain(
-                    ["crate::run", "crate::apply", "crate::ledger", "crate::report", "crate::survey"]
+                    [other_side, "crate::run", "crate::apply", "crate::ledger", "crate::report", "crate::survey"]
                         .map(str::to_owned),
                 )
                 .collect();
@@ -104,18 +109,30 @@ fn adapters_do_not_know_each_other() {
 
 #[test]
 fn the_vendors_words_and_ours_meet_in_mod_rs_alone() {
-    for file in ["src/source/pagerduty/api.rs", "src/target/strongdm/api.rs", "src/target/strongdm/wire.rs"] {
-        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).expect("the file is there");
-        let named: Vec<&str> = code(&text).filter(|line| line.contains("crate::domain")).collect();
+    let words = ["api.rs", "wire.rs"];
+    let spoken = ["source", "target"].map(|side| files(&format!("src/{side}"))).concat();
+    let spoken: Vec<_> =
+        spoken.iter().filter(|(name, _)| words.contains(&name.rsplit('/').next().expect("never empty"))).collect();
+    assert!(spoken.len() >= 3, "{spoken:?}");
+    for (file, text) in spoken {
+        let named: Vec<&str> = code(text).filter(|line| line.contains("crate::domain")).collect();
         assert_eq!(named, [""; 0], "{file} speaks the vendor's words alone");
     }
 }
 
 #[test]
 fn platforms_are_named_in_one_place_each() {
-    let platforms = ["pagerduty::", "strongdm::", "Pagerduty(", "Strongdm("];
-    let rooms = ["src/source/mod.rs", "src/target/mod.rs", "src/source/pagerduty", "src/target/strongdm"];
-    assert_eq!(offenders("src", &platforms, &rooms), [""; 0]);
+    for side in ["source", "target"] {
+        // What every system has is no platform.
+        for name in adapters(side).iter().filter(|name| *name != "file") {
+            let (first, rest) = name.split_at(1);
+            let named = [format!("{side}::{name}"), format!("{}{rest}(", first.to_uppercase())];
+            let named: Vec<&str> = named.iter().map(String::as_str).collect();
+            let rooms = [format!("src/{side}/mod.rs"), format!("src/{side}/{name}")];
+            let rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
+            assert_eq!(offenders("src", &named, &rooms), [""; 0]);
+        }
+    }
 }
 
 #[test]

@@ -210,8 +210,8 @@ fn parse(text: &str, path: &Path, found: &mut Findings) -> Option<Config> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let root = Table::new("the file", 0..0, tree.get_ref());
     root.refuse_unknown(&platform::keys_of::<Config>(), found);
-    let mut sources = platform::read::<SourceConfig>("source", &root, found);
-    let mut targets = platform::read::<TargetConfig>("target", &root, found);
+    let mut sources = platform::read("source", &root, SourceConfig::faults, found);
+    let mut targets = platform::read("target", &root, TargetConfig::faults, found);
     sources.good.values_mut().for_each(|source| source.resolve(folder));
     targets.good.values_mut().for_each(|target| target.resolve(folder));
     Some(Config {

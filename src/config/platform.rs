@@ -26,8 +26,13 @@ struct Kind {
     required: Vec<String>,
 }
 
-/// Reads every table under `sort`, which is `source` or `target`.
-pub(super) fn read<T: DeserializeOwned + JsonSchema>(sort: &str, root: &Table, found: &mut Findings) -> Platforms<T> {
+/// Reads every table under `sort`, which is `source` or `target`; `faults` are those beyond single keys.
+pub(super) fn read<T: DeserializeOwned + JsonSchema>(
+    sort: &str,
+    root: &Table,
+    faults: impl Fn(&T) -> Vec<String>,
+    found: &mut Findings,
+) -> Platforms<T> {
     let kinds = kinds::<T>();
     let mut platforms = Platforms { good: BTreeMap::new(), names: BTreeSet::new() };
     let none = format!("there is no [{sort}.NAME]; `oncall-sync init` writes a config to start from");
@@ -47,6 +52,9 @@ pub(super) fn read<T: DeserializeOwned + JsonSchema>(sort: &str, root: &Table, f
         }
         let Some(table) = Table::of(&format!("[{sort}.{}]", shown(name)), &at, value, found) else { continue };
         if let Some(platform) = read_one(name, &table, &kinds, found) {
+            for fault in faults(&platform) {
+                found.add(&table.at(""), format!("{}: {fault}", table.what()));
+            }
             platforms.good.insert(name.to_owned(), platform);
         }
     }

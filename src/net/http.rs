@@ -4,22 +4,27 @@
 //! the path and the start of the answer. Queries, headers and secrets are in no error and no log line.
 
 mod base;
+mod call;
+mod credential;
 mod fault;
+mod pages;
 
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 use reqwest::{Request, Response, Url};
-use secrecy::SecretString;
-use serde::de::DeserializeOwned;
 
 use super::{Context, Failure, USER_AGENT, Wait, retry, tls};
-pub use fault::{Error, start};
+pub use call::{Answer, Call};
+pub use credential::{Credential, Key};
+pub use fault::{Error, start, status};
 
 /// Bytes of one answer, unpacked. A page of 100 full entries is about 120 kB with the vendors here; 32 calls at a time
 /// of this size still fit a small container.
@@ -36,10 +41,21 @@ pub struct Settings<'a> {
     pub ca_file: Option<&'a Path>,
     /// Of one attempt, the body of the answer included.
     pub timeout: Duration,
-    /// Sent with every request.
+    /// Sent with every request, beside what the credential adds.
     pub headers: HeaderMap,
-    /// Taken out of whatever a server says before it is shown, should the server echo it.
-    pub secret: SecretString,
+    /// Proves who asks.
+    pub credential: Arc<dyn Credential>,
+    /// How this service says "later" where neither status nor headers do.
+    pub later: Later,
+}
+
+/// Reads from an answer of any status that the same request may succeed after some time; a service that says so by status
+/// and headers alone needs none: [`by_status`].
+pub type Later = fn(StatusCode, body: &[u8]) -> Option<Wait>;
+
+/// Status and headers say it all.
+pub fn by_status(_: StatusCode, _: &[u8]) -> Option<Wait> {
+    None
 }
 
 /// A client of one service. Clones share its connections.
@@ -49,14 +65,9 @@ pub struct Client {
     base: Url,
     host: String,
     timeout: Duration,
-    secret: SecretString,
+    credential: Arc<dyn Credential>,
+    later: Later,
     context: Context,
-}
-
-/// A request that was answered with success.
-struct Answer {
-    call: String,
-    body: Vec<u8>,
 }
 
 impl Client {
@@ -79,7 +90,8 @@ impl Client {
         }
         let http = builder.build().context("the HTTP client cannot be set up")?;
         let host = base::host(&base);
-        Ok(Self { http, base, host, timeout: settings.timeout, secret: settings.secret, context })
+        let Settings { timeout, credential, later, .. } = settings;
+        Ok(Self { http, base, host, timeout, credential, later, context })
     }
 
     /// The host, and its port where that is not the usual one, for messages.
@@ -87,47 +99,75 @@ impl Client {
         &self.host
     }
 
-    /// GETs `path`, given as its segments, and decodes the answer.
-    ///
-    /// A status other than 2xx is an [`Error`] by downcast, also behind context.
-    pub async fn get_json<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, String)]) -> Result<T> {
-        let answer = self.send(Method::GET, path, query).await?;
-        fault::decode(&answer.body).map_err(|problem| {
-            let shown = fault::shown(&fault::redacted(&answer.body, &self.secret));
-            let problem = start(&fault::redacted(problem.as_bytes(), &self.secret));
-            anyhow!("{}: {problem}; it starts with {shown}", answer.call)
-        })
+    /// A request for `path`, given as its segments below the base address.
+    pub fn get(&self, path: &[&str]) -> Call<'_> {
+        self.call(Method::GET, path)
     }
 
-    async fn send(&self, method: Method, path: &[&str], query: &[(&str, String)]) -> Result<Answer> {
-        let url = base::join(&self.base, path);
-        let call = format!("{method} {} on {}", url.path(), self.host());
-        let request = self.http.request(method, url).query(query).build().map_err(reqwest::Error::without_url);
-        let request = request.with_context(|| format!("{call}: the request cannot be put together"))?;
-        let body = retry(&self.context, async || {
-            let request = request.try_clone().expect("without a streamed body a request can be repeated");
-            self.attempt(request, &call).await
+    /// The same for PUT, which may be repeated.
+    pub fn put(&self, path: &[&str]) -> Call<'_> {
+        self.call(Method::PUT, path)
+    }
+
+    /// The same for DELETE, which may be repeated.
+    pub fn delete(&self, path: &[&str]) -> Call<'_> {
+        self.call(Method::DELETE, path)
+    }
+
+    /// The same for POST, which is repeated only where it is known not to have happened, or [`Call::repeatable`].
+    pub fn post(&self, path: &[&str]) -> Call<'_> {
+        self.call(Method::POST, path)
+    }
+
+    fn call(&self, method: Method, path: &[&str]) -> Call<'_> {
+        Call::new(self, method, base::join(&self.base, path))
+    }
+
+    /// Sends `request` until it is answered for good. `again`: doing it twice does not matter.
+    async fn send(&self, request: Request, call: &str, again: bool) -> Result<(HeaderMap, Vec<u8>)> {
+        let renewed = AtomicBool::new(false);
+        let answered = retry(&self.context, async || {
+            let mut request = request.try_clone().expect("without a streamed body a request can be repeated");
+            let proof = self.credential.prove(request.method(), request.url()).await;
+            request.headers_mut().extend(proof.with_context(|| call.to_owned()).map_err(Failure::last)?);
+            let shown = request.headers().clone();
+            let failure = match self.attempt(request, call, again).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            if let Some(refused) = failure.error.downcast_ref::<Error>()
+                && self.credential.renews(&shown, refused.status, &refused.headers)
+                && !renewed.swap(true, Ordering::Relaxed)
+            {
+                return Err(Failure { again: Some(Wait::For(Duration::ZERO)), ..failure });
+            }
+            Err(failure)
         });
-        Ok(Answer { body: body.await?, call })
+        answered.await
     }
 
-    async fn attempt(&self, request: Request, call: &str) -> Result<Vec<u8>, Failure> {
+    async fn attempt(&self, request: Request, call: &str, again: bool) -> Result<(HeaderMap, Vec<u8>), Failure> {
         let start = Instant::now();
         let method = request.method().clone();
         // Without an answer nobody knows whether it was done; doing it twice must not matter.
-        let again = method.is_idempotent().then_some(Wait::Backoff);
+        let again = again.then_some(Wait::Backoff);
         let answered = self.context.attempt(self.timeout, async {
             let sent = self.context.now();
             let response = self.http.execute(request).await.map_err(|error| self.unsent(error, call, again))?;
             self.context.hear(self.host(), response.headers(), sent);
             let status = response.status();
-            let body = if status.is_success() {
+            let headers = response.headers().clone();
+            let answer = if status.is_success() {
                 body(response, call, again).await
             } else {
                 Err(self.refused(response, &method, call).await)
             };
             tracing::debug!("{call}: {} in {} ms", status.as_u16(), start.elapsed().as_millis());
-            body
+            let body = answer?;
+            match (self.later)(status, &body) {
+                Some(wait) => Err(Failure::passing(self.error(call, status, headers, &body), wait)),
+                None => Ok((headers, body)),
+            }
         });
         answered.await.unwrap_or_else(|late| {
             tracing::debug!("{call}: no answer in {} ms", start.elapsed().as_millis());
@@ -148,7 +188,7 @@ impl Client {
     /// The failure of a request that was answered with anything but success.
     async fn refused(&self, mut response: Response, method: &Method, call: &str) -> Failure {
         let status = response.status();
-        let again = fault::passing(status, method).then(|| fault::wait(status, response.headers(), self.context.now()));
+        let headers = response.headers().clone();
         let mut body = Vec::new();
         // An error page that breaks off is still an error page.
         while let Ok(Some(chunk)) = response.chunk().await {
@@ -157,9 +197,19 @@ impl Client {
                 break;
             }
         }
-        let body = fault::redacted(&body, &self.secret);
-        let error = Error { call: call.to_owned(), status, body };
-        Failure { error: error.into(), again }
+        let passing =
+            || fault::passing(status, &headers, method).then(|| fault::wait(status, &headers, self.context.now()));
+        let again = passing().or_else(|| (self.later)(status, &body));
+        Failure { error: self.error(call, status, headers, &body).into(), again }
+    }
+
+    fn error(&self, call: &str, status: StatusCode, headers: HeaderMap, body: &[u8]) -> Error {
+        Error { call: call.to_owned(), status, headers, body: self.redacted(body) }
+    }
+
+    /// The text, without what proves who we are.
+    fn redacted(&self, text: &[u8]) -> String {
+        fault::redacted(text, &self.credential.secrets())
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod grpc;
 pub mod http;
+pub mod jwt;
 mod retry;
 pub mod tls;
 

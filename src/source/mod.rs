@@ -1,7 +1,7 @@
 //! Where shifts come from.
 //!
 //! A new source is one folder with its `Config` and its [`Source`] in `mod.rs` and the vendor's requests in `api.rs`, and
-//! two lines here.
+//! here its module, its name in [`SourceConfig`] and a line in each of the two matches below that.
 
 pub mod file;
 pub mod pagerduty;
@@ -35,20 +35,48 @@ pub enum SourceConfig {
     File(file::Config),
 }
 
+/// What every description of a source can do.
+#[async_trait]
+pub trait Describe {
+    /// Takes relative paths as relative to `folder`, the config file's own.
+    fn resolve(&mut self, folder: &Path);
+
+    /// What is wrong with it beyond single keys, a sentence each.
+    fn faults(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The source itself: secrets read, nothing asked of it yet.
+    async fn connect(&self, context: Context) -> Result<Box<dyn Source>>;
+}
+
 impl SourceConfig {
+    fn kind(&self) -> &(dyn Describe + Sync) {
+        match self {
+            Self::Pagerduty(config) => config,
+            Self::File(config) => config,
+        }
+    }
+
+    fn kind_mut(&mut self) -> &mut dyn Describe {
+        match self {
+            Self::Pagerduty(config) => config,
+            Self::File(config) => config,
+        }
+    }
+
     /// Takes relative paths as relative to `folder`, the config file's own.
     pub fn resolve(&mut self, folder: &Path) {
-        match self {
-            Self::Pagerduty(config) => config.resolve(folder),
-            Self::File(config) => config.resolve(folder),
-        }
+        self.kind_mut().resolve(folder);
+    }
+
+    /// What is wrong with it beyond single keys, a sentence each.
+    pub fn faults(&self) -> Vec<String> {
+        self.kind().faults()
     }
 
     /// The source itself: secrets read, nothing asked of it yet.
     pub async fn connect(&self, context: Context) -> Result<Box<dyn Source>> {
-        Ok(match self {
-            Self::Pagerduty(config) => Box::new(pagerduty::PagerDuty::connect(config, context).await?),
-            Self::File(config) => Box::new(file::File::connect(config, context)?),
-        })
+        self.kind().connect(context).await
     }
 }

@@ -1,14 +1,15 @@
 //! Where access is given.
 //!
 //! A new target is one folder with its `Config` and its [`Target`] in `mod.rs` and the vendor's requests in `api.rs`, and
-//! two lines here.
+//! here its module, its name in [`TargetConfig`] and a line in each of the two matches below that.
 
 pub mod file;
+pub mod okta;
 pub mod strongdm;
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -19,7 +20,7 @@ use crate::net::Context;
 /// Where access is given.
 #[async_trait]
 pub trait Target: Send + Sync {
-    /// Who keeps time on `entitlement`; answered from its id alone, without asking the target.
+    /// Who keeps time on `entitlement`; asked for after a reading alone, and answered without asking the target again.
     fn tenure(&self, entitlement: &Entitlement) -> Tenure;
 
     /// The accounts behind the e-mails, what the spellings stand for, and every grant of these entitlements and of the
@@ -52,28 +53,79 @@ pub struct Restored {
     pub message: String,
 }
 
+/// What failed, to be put before the reason: nobody was given `wanted` on `platform`.
+fn not_given(wanted: &Grant, platform: &str) -> String {
+    format!("{} could not be given '{}' on {platform}", wanted.email, wanted.access.entitlement.name)
+}
+
+/// The same for what could not be taken back.
+fn not_taken_back(held: &Owned, platform: &str) -> String {
+    let (Grant { access, email, .. }, id) = (&held.grant, held.id.as_ref().map(|id| format!(" (grant {id})")));
+    let name = &access.entitlement.name;
+    format!("'{name}' could not be taken back from {email} on {platform}{}", id.unwrap_or_default())
+}
+
+/// The id by which a target knows a grant of ours; an entry without one is an intent, of which nobody knows what became.
+fn known<'a>(held: &'a Owned, platform: &str) -> Result<&'a GrantId> {
+    let Grant { access, email, .. } = &held.grant;
+    held.id.as_ref().with_context(|| {
+        format!("it is not known whether '{}' was ever given to {email} on {platform}", access.entitlement.name)
+    })
+}
+
 /// A target as the config file describes it; `kind` says which.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum TargetConfig {
     Strongdm(strongdm::Config),
+    Okta(okta::Config),
     File(file::Config),
 }
 
+/// What every description of a target can do.
+#[async_trait]
+pub trait Describe {
+    /// Takes relative paths as relative to `folder`, the config file's own.
+    fn resolve(&mut self, folder: &Path);
+
+    /// What is wrong with it beyond single keys, a sentence each.
+    fn faults(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The target itself: secrets read, nothing asked of it yet.
+    async fn connect(&self, context: Context) -> Result<Box<dyn Target>>;
+}
+
 impl TargetConfig {
+    fn kind(&self) -> &(dyn Describe + Sync) {
+        match self {
+            Self::Strongdm(config) => config,
+            Self::Okta(config) => config,
+            Self::File(config) => config,
+        }
+    }
+
+    fn kind_mut(&mut self) -> &mut dyn Describe {
+        match self {
+            Self::Strongdm(config) => config,
+            Self::Okta(config) => config,
+            Self::File(config) => config,
+        }
+    }
+
     /// Takes relative paths as relative to `folder`, the config file's own.
     pub fn resolve(&mut self, folder: &Path) {
-        match self {
-            Self::Strongdm(config) => config.resolve(folder),
-            Self::File(config) => config.resolve(folder),
-        }
+        self.kind_mut().resolve(folder);
+    }
+
+    /// What is wrong with it beyond single keys, a sentence each.
+    pub fn faults(&self) -> Vec<String> {
+        self.kind().faults()
     }
 
     /// The target itself: secrets read, nothing asked of it yet.
     pub async fn connect(&self, context: Context) -> Result<Box<dyn Target>> {
-        Ok(match self {
-            Self::Strongdm(config) => Box::new(strongdm::StrongDm::connect(config, context).await?),
-            Self::File(config) => Box::new(file::File::connect(config, context)?),
-        })
+        self.kind().connect(context).await
     }
 }

@@ -1,7 +1,7 @@
 //! What goes wrong, which of it passes, and how it is said.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Utc};
 use http::header::{DATE, RETRY_AFTER};
@@ -16,12 +16,19 @@ use crate::harmless::is_harmful;
 /// Characters of an answer that an error shows: enough for a vendor's one sentence, short enough for one log line.
 const SHOWN: usize = 300;
 
+/// How many requests are left until the limit begins anew, by Okta and by GitHub.
+const REMAINING: [&str; 2] = ["x-rate-limit-remaining", "x-ratelimit-remaining"];
+
+/// When it does, in seconds since 1970, by the same.
+const RESET: [&str; 2] = ["x-rate-limit-reset", "x-ratelimit-reset"];
+
 /// An answer with another status than success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     /// Method, path and host, for instance `GET /oncalls on api.pagerduty.com`.
     pub call: String,
     pub status: StatusCode,
+    pub headers: HeaderMap,
     /// The start of the answer, as it came, the secret taken out.
     pub body: String,
 }
@@ -39,6 +46,11 @@ impl fmt::Display for Error {
             body => write!(f, ": {}", shown(body)),
         }
     }
+}
+
+/// The status of an answer that was not success, also behind context.
+pub fn status(error: &anyhow::Error) -> Option<StatusCode> {
+    error.downcast_ref::<Error>().map(|error| error.status)
 }
 
 /// The start of a text in back quotes on one line, control characters escaped.
@@ -62,13 +74,11 @@ fn escape(char: char) -> impl Iterator<Item = char> {
     escape.into_iter().flatten().chain(plain)
 }
 
-/// The text, without the secret.
-pub fn redacted(text: &[u8], secret: &SecretString) -> String {
-    let text = String::from_utf8_lossy(text);
-    match secret.expose_secret() {
-        "" => text.into_owned(),
-        secret => text.replace(secret, "***"),
-    }
+/// The text, without the secrets.
+pub fn redacted(text: &[u8], secrets: &[SecretString]) -> String {
+    let text = String::from_utf8_lossy(text).into_owned();
+    let secrets = secrets.iter().map(ExposeSecret::expose_secret).filter(|secret| !secret.is_empty());
+    secrets.fold(text, |text, secret| text.replace(secret, "***"))
 }
 
 /// The answer as what it should be, or what is wrong with it, the field named.
@@ -84,8 +94,13 @@ pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
 }
 
 /// Whether the same request may succeed later, and cannot do its work twice.
-pub fn passing(status: StatusCode, method: &Method) -> bool {
+///
+/// A 403 is a limit where the headers speak of one (GitHub: "Rate limits for the REST API"), and a lack of rights elsewhere.
+pub fn passing(status: StatusCode, headers: &HeaderMap, method: &Method) -> bool {
     match status {
+        StatusCode::FORBIDDEN => {
+            headers.contains_key(RETRY_AFTER) || REMAINING.iter().any(|name| is_zero(headers, name))
+        }
         StatusCode::REQUEST_TIMEOUT
         | StatusCode::TOO_MANY_REQUESTS
         | StatusCode::BAD_GATEWAY
@@ -96,24 +111,33 @@ pub fn passing(status: StatusCode, method: &Method) -> bool {
     }
 }
 
-/// How long the server asks us to wait: `Retry-After`, else `ratelimit-reset` in seconds, else it does not say.
+fn is_zero(headers: &HeaderMap, name: &str) -> bool {
+    headers.get(name).is_some_and(|value| value.as_bytes() == b"0")
+}
+
+/// How long the server asks us to wait: `Retry-After`, else until the limit begins anew, else it does not say.
+///
+/// `ratelimit-reset` counts seconds (PagerDuty); GitHub and Okta name an instant in seconds since 1970, by their own clock.
 pub fn wait(status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> Wait {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let seconds = |text: &str| text.parse().ok().map(Duration::from_secs);
     let date = |text: &str| httpdate::parse_http_date(text).ok();
-    if let Some(after) = text(RETRY_AFTER.as_str()) {
-        let until = || {
-            // The server's own clock, where it tells: ours may differ by more than the wait.
-            let now = text(DATE.as_str()).and_then(date).unwrap_or_else(|| now.into());
-            Some(date(after)?.duration_since(now).unwrap_or_default())
-        };
-        if let Some(wait) = seconds(after).or_else(until) {
-            return Wait::For(wait);
-        }
+    // The server's own clock, where it tells: ours may differ by more than the wait.
+    let now = text(DATE.as_str()).and_then(date).unwrap_or_else(|| now.into());
+    let until = |instant: SystemTime| instant.duration_since(now).unwrap_or_default();
+    let after = text(RETRY_AFTER.as_str());
+    if let Some(wait) = after.and_then(|after| seconds(after).or_else(|| date(after).map(until))) {
+        return Wait::For(wait);
     }
-    // Sent with every answer: only with a 429 is it what to wait for.
-    let reset = text("ratelimit-reset").filter(|_| status == StatusCode::TOO_MANY_REQUESTS);
-    reset.and_then(seconds).map_or(Wait::Backoff, Wait::For)
+    // Sent with every answer: only where the limit is what refused it is it what to wait for.
+    if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::FORBIDDEN) {
+        return Wait::Backoff;
+    }
+    let instant = || RESET.iter().filter_map(|name| text(name).and_then(seconds)).next();
+    // The second that has begun is not over yet.
+    let until = |epoch| UNIX_EPOCH.checked_add(epoch).map(|instant| until(instant) + Duration::from_secs(1));
+    let wait = text("ratelimit-reset").and_then(seconds).or_else(|| instant().and_then(until));
+    wait.map_or(Wait::Backoff, Wait::For)
 }
 
 /// What is wrong with the certificate or the TLS handshake, if that is what failed.
@@ -174,9 +198,34 @@ mod tests {
     }
 
     #[test]
+    fn an_instant_is_read_by_the_clock_that_named_it() {
+        // 1 March 2026, 00:00:30 UTC, of a server whose clock is at 00:00:10 while ours is at 00:00:00.
+        let date = ("date", "Sun, 01 Mar 2026 00:00:10 GMT");
+        for reset in ["x-rate-limit-reset", "x-ratelimit-reset"] {
+            assert_eq!(wait_of(429, &[(reset, "1772323230"), date]), Wait::For(Duration::from_secs(21)));
+            assert_eq!(wait_of(429, &[(reset, "1772323230")]), Wait::For(Duration::from_secs(31)));
+            assert_eq!(wait_of(503, &[(reset, "1772323230"), date]), Wait::Backoff);
+            assert_eq!(wait_of(429, &[(reset, "18446744073709551615"), date]), Wait::Backoff);
+        }
+    }
+
+    #[test]
+    fn a_403_is_a_limit_where_its_headers_say_so() {
+        let forbidden = |headers: &[(&'static str, &'static str)]| {
+            let headers =
+                headers.iter().map(|(name, value)| (name.parse().expect("name"), value.parse().expect("value")));
+            passing(StatusCode::FORBIDDEN, &headers.collect(), &Method::PUT)
+        };
+        assert!(forbidden(&[("x-ratelimit-remaining", "0")]));
+        assert!(forbidden(&[("retry-after", "60")]));
+        assert!(!forbidden(&[("x-ratelimit-remaining", "4000"), ("x-ratelimit-reset", "1772323230")]));
+        assert!(!forbidden(&[]));
+    }
+
+    #[test]
     fn what_a_server_says_stays_on_one_line_without_the_secret() {
-        let secret = SecretString::from("s3cret");
-        assert_eq!(shown(&redacted(b"a\x1b[2J\nb s3cret \xff", &secret)), "`a\\u{1b}[2J\\nb *** \u{fffd}`");
+        let secrets = [SecretString::from(""), SecretString::from("s3cret")];
+        assert_eq!(shown(&redacted(b"a\x1b[2J\nb s3cret \xff", &secrets)), "`a\\u{1b}[2J\\nb *** \u{fffd}`");
         assert_eq!(shown(&"é".repeat(301)), format!("`{}…`", "é".repeat(300)));
     }
 
@@ -196,8 +245,8 @@ mod tests {
 
     #[test]
     fn a_failed_write_is_not_repeated_where_it_may_have_happened() {
-        assert!(passing(StatusCode::INTERNAL_SERVER_ERROR, &Method::GET));
-        assert!(!passing(StatusCode::INTERNAL_SERVER_ERROR, &Method::POST));
-        assert!(!passing(StatusCode::NOT_FOUND, &Method::GET));
+        assert!(passing(StatusCode::INTERNAL_SERVER_ERROR, &HeaderMap::new(), &Method::GET));
+        assert!(!passing(StatusCode::INTERNAL_SERVER_ERROR, &HeaderMap::new(), &Method::POST));
+        assert!(!passing(StatusCode::NOT_FOUND, &HeaderMap::new(), &Method::GET));
     }
 }

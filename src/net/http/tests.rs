@@ -35,17 +35,21 @@ fn context() -> Context {
     Context::new(Clock::new(DateTime::UNIX_EPOCH), deadline)
 }
 
+fn settings(base_url: &str, timeout: Duration) -> Settings<'_> {
+    let key = Key::new(http::header::AUTHORIZATION, "Token ", "s3cret".into()).expect("a key");
+    let (headers, credential) = (HeaderMap::new(), Arc::new(key));
+    Settings { base_url, ca_file: None, timeout, headers, credential, later: by_status }
+}
+
 fn client(base_url: &str, timeout: Duration, context: &Context) -> Client {
-    let headers = HeaderMap::from_iter([(http::header::AUTHORIZATION, "Token s3cret".parse().expect("a header"))]);
-    let settings = Settings { base_url, ca_file: None, timeout, headers, secret: "s3cret".into() };
-    Client::new(settings, context.clone()).expect("a client")
+    Client::new(settings(base_url, timeout), context.clone()).expect("a client")
 }
 
 /// What a client makes of `answers`, and how often it asked.
 async fn get(answers: &[&str]) -> (Result<Value>, u64) {
     let context = context();
     let client = client(&server(answers).await, TIMEOUT, &context);
-    let answer = client.get_json(&["oncalls"], &[("since", "hidden".to_owned())]).await;
+    let answer = client.get(&["oncalls"]).query(&[("since", "hidden")]).answer().await;
     (answer, context.requests())
 }
 
@@ -115,7 +119,7 @@ async fn a_server_that_says_nothing_is_given_up() {
     let address = listener.local_addr().expect("bound");
     let context = context();
     let client = client(&format!("http://{address}"), Duration::from_millis(10), &context);
-    let sentence = sentence(client.get_json(&["oncalls"], &[]).await);
+    let sentence = sentence(client.get(&["oncalls"]).answer().await);
     assert!(sentence.contains(&format!("GET /oncalls on {address}: no answer within 0.01 s")), "{sentence}");
     assert_eq!(context.requests(), 5);
 }
@@ -142,9 +146,9 @@ async fn an_unknown_ca_is_named_at_once() {
     std::fs::write(file.path(), issued.cert.pem()).expect("written");
     let get = async |host: &str, ca_file| {
         let (context, base_url) = (context(), format!("https://{host}:{port}"));
-        let settings =
-            Settings { base_url: &base_url, ca_file, timeout: TIMEOUT, headers: HeaderMap::new(), secret: "".into() };
-        let answer = Client::new(settings, context.clone()).expect("a client").get_json(&["oncalls"], &[]).await;
+        let settings = Settings { ca_file, ..settings(&base_url, TIMEOUT) };
+        let client = Client::new(settings, context.clone()).expect("a client");
+        let answer = client.get(&["oncalls"]).answer().await;
         (sentence(answer), context.requests())
     };
     let (untrusted, requests) = get("localhost", None).await;
@@ -165,7 +169,7 @@ async fn heard(clock: fn(DateTime<chrono::Utc>) -> Clock, answers: &[&str]) -> O
     let context = Context::new(clock(DateTime::UNIX_EPOCH), deadline);
     let client = client(&server(answers).await, TIMEOUT, &context);
     for _ in answers {
-        let _ = client.get_json::<Value>(&["oncalls"], &[]).await;
+        let _ = client.get(&["oncalls"]).answer::<Value>().await;
     }
     context.witness().map(|witness| {
         assert_eq!(witness.server, client.host());
@@ -190,4 +194,95 @@ async fn the_date_of_an_answer_tells_the_server_s_clock() {
     let nonsense = one.replace("Jan", "Foo");
     assert_eq!(heard(Clock::of_machine, &[&nonsense]).await, None);
     assert_eq!(heard(Clock::new, &[&one]).await, None, "a drill's clock is held against nobody's");
+}
+
+/// A token that is new each time it is asked for, until the server likes it.
+struct Counting(AtomicBool);
+
+#[async_trait::async_trait]
+impl Credential for Counting {
+    async fn prove(&self, _: &Method, _: &Url) -> Result<HeaderMap> {
+        let value = if self.0.load(Ordering::Relaxed) { "second" } else { "first" };
+        Ok(HeaderMap::from_iter([(http::header::AUTHORIZATION, value.parse().expect("a header"))]))
+    }
+
+    fn renews(&self, shown: &HeaderMap, status: StatusCode, _: &HeaderMap) -> bool {
+        assert!(shown.contains_key(http::header::AUTHORIZATION), "what was shown is known");
+        self.0.store(true, Ordering::Relaxed);
+        status == StatusCode::UNAUTHORIZED
+    }
+
+    fn secrets(&self) -> Vec<secrecy::SecretString> {
+        vec!["first".into(), "second".into()]
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_has_ended_is_renewed_once() {
+    let refused = "HTTP/1.1 401 No\r\ncontent-length: 6\r\nconnection: close\r\n\r\nsecond";
+    for (answers, asked, fine) in [(&[refused, FINE][..], 2, true), (&[refused], 2, false)] {
+        let context = context();
+        let base_url = server(answers).await;
+        let credential = Arc::new(Counting(AtomicBool::new(false)));
+        let settings = Settings { credential, ..settings(&base_url, TIMEOUT) };
+        let client = Client::new(settings, context.clone()).expect("a client");
+        let answer = client.get(&["x"]).answer::<Value>().await;
+        assert_eq!((answer.is_ok(), context.requests()), (fine, asked));
+        let shown = answer.err().map(|error| format!("{error:#}")).unwrap_or_default();
+        assert!(!shown.contains("second"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn what_writes_is_repeated_only_where_that_does_nothing_twice() {
+    let broken = "HTTP/1.1 200 OK\r\ncontent-length: 20\r\nconnection: close\r\n\r\n{}";
+    let (base_url, context) = (server(&[broken]).await, context());
+    let client = client(&base_url, TIMEOUT, &context);
+    for (call, attempts) in [
+        (client.post(&["x"]), 1),
+        (client.post(&["x"]).repeatable(), 5),
+        (client.put(&["x"]), 5),
+        (client.delete(&["x"]), 5),
+    ] {
+        let before = context.requests();
+        call.send().await.err().expect("no whole answer");
+        assert_eq!(context.requests() - before, attempts);
+    }
+}
+
+#[tokio::test]
+async fn what_a_service_means_by_later_is_heard_in_success_and_in_refusal() {
+    let busy = |status: &str| format!("HTTP/1.1 {status}\r\ncontent-length: 6\r\nconnection: close\r\n\r\n\"busy\"");
+    let (success, refusal) = (busy("200 OK"), busy("403 No"));
+    let base_url = server(&[&success, &refusal, FINE]).await;
+    let later: Later = |_, body| (body == b"\"busy\"").then_some(Wait::For(Duration::ZERO));
+    let (context, settings) = (context(), Settings { later, ..settings(&base_url, TIMEOUT) });
+    let client = Client::new(settings, context.clone()).expect("a client");
+    assert_eq!(client.post(&["x"]).answer::<Value>().await.expect("an answer"), serde_json::json!({}));
+    assert_eq!(context.requests(), 3);
+}
+
+/// A list of pages, each of which says where the next one is.
+async fn pages(links: &[&str]) -> (Result<Vec<u8>>, u64) {
+    let page = |(number, link): (usize, &&str)| {
+        let link = if link.is_empty() { String::new() } else { format!("link: <{link}>; rel=\"next\"\r\n") };
+        format!("HTTP/1.1 200 OK\r\n{link}content-length: 3\r\nconnection: close\r\n\r\n[{number}]")
+    };
+    let answers: Vec<String> = links.iter().enumerate().map(page).collect();
+    let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+    let (base_url, context) = (server(&answers).await, context());
+    let rows = client(&base_url, TIMEOUT, &context).get(&["x"]).pages().await;
+    (rows, context.requests())
+}
+
+#[tokio::test]
+async fn pages_are_followed_to_their_end_and_no_further() {
+    let (rows, requests) = pages(&["/x?after=a", "/x?after=b", ""]).await;
+    assert_eq!((rows.expect("a list"), requests), (vec![0, 1, 2], 3));
+    let (rows, requests) = pages(&["/x?after=a"]).await;
+    let sentence = format!("{:#}", rows.expect_err("no end"));
+    assert!(sentence.contains("the list of pages has no end") && requests == 2, "{sentence} {requests}");
+    let (rows, requests) = pages(&["https://elsewhere.example.com/x"]).await;
+    let sentence = format!("{:#}", rows.expect_err("elsewhere"));
+    assert!(sentence.contains("said to be on elsewhere.example.com") && requests == 1, "{sentence} {requests}");
 }

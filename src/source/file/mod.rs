@@ -89,9 +89,14 @@ pub struct Config {
     pub timezone: Option<String>,
 }
 
-impl Config {
-    pub fn resolve(&mut self, folder: &Path) {
+#[async_trait]
+impl super::Describe for Config {
+    fn resolve(&mut self, folder: &Path) {
         self.path = folder.join(&self.path);
+    }
+
+    async fn connect(&self, context: Context) -> Result<Box<dyn super::Source>> {
+        Ok(Box::new(File::connect(self, context)?))
     }
 }
 

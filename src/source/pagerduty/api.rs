@@ -4,13 +4,14 @@
 //! the published OpenAPI says less than that, so what is optional here follows the former.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, header};
 use anyhow::{Context as _, Result, bail, ensure};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use futures_util::future::{join_all, try_join};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::fault::{explained, status};
@@ -169,14 +170,10 @@ impl Api {
         timeout: Duration,
         context: Context,
     ) -> Result<Self> {
-        let mut token = HeaderValue::try_from(format!("Token token={}", key.expose_secret()))
-            .ok()
-            .context("`api_key` holds characters that no API key has, a line break for instance")?;
-        token.set_sensitive(true);
-        let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, token);
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/vnd.pagerduty+json;version=2"));
-        let settings = http::Settings { base_url, ca_file, timeout, headers, secret: key };
+        let credential = Arc::new(http::Key::new(header::AUTHORIZATION, "Token token=", key).context("`api_key`")?);
+        let accept = HeaderValue::from_static("application/vnd.pagerduty+json;version=2");
+        let headers = HeaderMap::from_iter([(header::ACCEPT, accept)]);
+        let settings = http::Settings { base_url, ca_file, timeout, headers, credential, later: http::by_status };
         Ok(Self { client: http::Client::new(settings, context)? })
     }
 
@@ -261,7 +258,7 @@ impl Api {
 
     /// The schedule with this id, of either kind; `None` where there is none.
     pub async fn schedule(&self, id: &str) -> Result<Option<Found>> {
-        let classic = match self.client.get_json::<OneSchedule>(&["schedules", id], &[]).await {
+        let classic = match self.client.get(&["schedules", id]).answer::<OneSchedule>().await {
             Ok(answer) => answer.schedule,
             Err(error) if matches!(status(&error), Some(400 | 404)) => None,
             Err(error) => return Err(explained(error)),
@@ -275,7 +272,7 @@ impl Api {
             Some(found) if found.used.is_some() => return Ok(Some(found)),
             other => other,
         };
-        match self.client.get_json::<OneSchedule>(&["v3", "schedules", id], &[]).await {
+        match self.client.get(&["v3", "schedules", id]).answer::<OneSchedule>().await {
             Ok(answer) => Ok(answer.schedule.map(found).or(classic)),
             Err(error) => match (status(&error), classic) {
                 (_, Some(found)) => Ok(Some(found)),
@@ -287,7 +284,7 @@ impl Api {
 
     /// The user with this id; `None` where there is none, or none any more.
     pub async fn user(&self, id: &str) -> Result<Option<User>> {
-        match self.client.get_json::<OneUser>(&["users", id], &[]).await {
+        match self.client.get(&["users", id]).answer::<OneUser>().await {
             Ok(answer) => Ok(Some(answer.user)),
             Err(error) if status(&error) == Some(404) => Ok(None),
             Err(error) => Err(explained(error)),
@@ -306,7 +303,7 @@ impl Api {
         if place.total {
             query.push(("total", "true".to_owned()));
         }
-        self.client.get_json(path, &query).await
+        self.client.get(path).query(&query).answer().await
     }
 }
 

@@ -15,7 +15,7 @@ struct Refused {
 
 /// The status of an answer that was not success.
 pub fn status(error: &Error) -> Option<u16> {
-    let plain = error.downcast_ref::<http::Error>().map(|error| error.status.as_u16());
+    let plain = http::status(error).map(|status| status.as_u16());
     plain.or_else(|| error.downcast_ref::<Refused>().map(|refused| refused.status))
 }
 
@@ -96,7 +96,12 @@ mod tests {
     fn the_usual_mistakes_come_with_what_to_do() {
         let explained = |status, body: &str| {
             let status = ::http::StatusCode::from_u16(status).expect("a status");
-            let error = http::Error { call: "GET /oncalls on x".into(), status, body: body.into() };
+            let error = http::Error {
+                call: "GET /oncalls on x".into(),
+                status,
+                headers: ::http::HeaderMap::new(),
+                body: body.into(),
+            };
             format!("{:#}", explained(error.into()))
         };
         assert!(explained(401, "").contains("https://api.eu.pagerduty.com"));

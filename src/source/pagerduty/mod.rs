@@ -38,13 +38,17 @@ pub struct Config {
     pub timeout: Option<Span>,
 }
 
-impl Config {
-    /// Takes relative paths as relative to `folder`, the config file's own.
-    pub fn resolve(&mut self, folder: &Path) {
+#[async_trait]
+impl super::Describe for Config {
+    fn resolve(&mut self, folder: &Path) {
         self.api_key.resolve(folder);
         if let Some(file) = &mut self.ca_file {
             *file = folder.join(&*file);
         }
+    }
+
+    async fn connect(&self, context: Context) -> Result<Box<dyn super::Source>> {
+        Ok(Box::new(PagerDuty::connect(self, context).await?))
     }
 }
 

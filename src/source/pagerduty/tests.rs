@@ -1,5 +1,6 @@
 //! From PagerDuty's words to ours.
 
+use super::super::Describe as _;
 use super::*;
 
 fn at(time: &str) -> DateTime<Utc> {

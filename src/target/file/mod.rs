@@ -13,10 +13,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
+use super::known;
 use crate::domain::{Asked, Current, Entitlement, Grant, GrantId, Owned, Tenure};
 use crate::net::Context;
 use document::Edit;
 use store::Store;
+
+/// How people call it.
+const NAME: &str = "the document";
 
 /// A JSON document that holds the grants.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -33,9 +37,14 @@ fn scheduled() -> Tenure {
     Tenure::Scheduled
 }
 
-impl Config {
-    pub fn resolve(&mut self, folder: &Path) {
+#[async_trait]
+impl super::Describe for Config {
+    fn resolve(&mut self, folder: &Path) {
         self.path = folder.join(&self.path);
+    }
+
+    async fn connect(&self, context: Context) -> Result<Box<dyn super::Target>> {
+        Ok(Box::new(File::connect(self, context)?))
     }
 }
 
@@ -112,14 +121,6 @@ fn standing(id: Option<GrantId>) -> Result<GrantId> {
     id.context("the document answered no id for a grant")
 }
 
-/// The id by which a grant of ours is known.
-fn known(held: &Owned) -> Result<GrantId> {
-    held.id.clone().with_context(|| {
-        let Owned { grant, entry, .. } = held;
-        format!("entry {entry} ({} for {}) has no id yet", grant.access.entitlement.name, grant.email)
-    })
-}
-
 #[async_trait]
 impl super::Target for File {
     fn tenure(&self, _: &Entitlement) -> Tenure {
@@ -136,11 +137,11 @@ impl super::Target for File {
     }
 
     async fn revoke(&self, held: &Owned) -> Result<()> {
-        self.change(Edit::Take(known(held)?)).await?;
+        self.change(Edit::Take(known(held, NAME)?.clone())).await?;
         Ok(())
     }
 
     async fn amend(&self, held: &Owned, to: &Grant) -> Result<GrantId> {
-        standing(self.change(Edit::Move(known(held)?, to.clone())).await?)
+        standing(self.change(Edit::Move(known(held, NAME)?.clone(), to.clone())).await?)
     }
 }

@@ -26,12 +26,16 @@ use self::amend::{Calls, Refusal, has_dates};
 use self::api::{Api, instant, is_same, term, timestamp};
 use self::sign::Keys;
 use self::wire::{AccountAttachment, AccountGrant};
+use super::{known, not_given, not_taken_back};
 use crate::domain::{
     Access, Account, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure,
 };
 use crate::net::{self, Context};
 use crate::secret::SecretRef;
 use crate::span::Span;
+
+/// How people call it.
+const NAME: &str = "strongDM";
 
 /// How a rule spells a role, before its name.
 const ROLE: &str = "role:";
@@ -61,14 +65,18 @@ pub struct Config {
     pub timeout: Option<Span>,
 }
 
-impl Config {
-    /// Takes relative paths as relative to `folder`, the config file's own.
-    pub fn resolve(&mut self, folder: &Path) {
+#[async_trait]
+impl super::Describe for Config {
+    fn resolve(&mut self, folder: &Path) {
         self.access_key.resolve(folder);
         self.secret_key.resolve(folder);
         if let Some(file) = &mut self.ca_file {
             *file = folder.join(&*file);
         }
+    }
+
+    async fn connect(&self, context: Context) -> Result<Box<dyn super::Target>> {
+        Ok(Box::new(StrongDm::connect(self, context).await?))
     }
 }
 
@@ -253,21 +261,17 @@ impl super::Target for StrongDm {
     }
 
     async fn grant(&self, wanted: &Grant) -> Result<GrantId> {
-        self.create(wanted).await.map_err(|refusal| refusal.into_error(wanted)).with_context(|| {
-            format!("{} could not be given '{}' on strongDM", wanted.email, wanted.access.entitlement.name)
-        })
+        let given = self.create(wanted).await.map_err(|refusal| refusal.into_error(wanted));
+        given.with_context(|| not_given(wanted, NAME))
     }
 
     async fn revoke(&self, held: &Owned) -> Result<()> {
-        let Grant { access, email, .. } = &held.grant;
-        let id = held.id.as_ref().with_context(|| unconfirmed(&held.grant))?;
-        self.delete(id, &access.entitlement).await.with_context(|| {
-            format!("'{}' could not be taken back from {email} on strongDM (grant {id})", access.entitlement.name)
-        })
+        let id = known(held, NAME)?;
+        self.delete(id, &held.grant.access.entitlement).await.with_context(|| not_taken_back(held, NAME))
     }
 
     async fn amend(&self, held: &Owned, to: &Grant) -> Result<GrantId> {
-        let id = held.id.as_ref().with_context(|| unconfirmed(&held.grant))?;
+        let id = known(held, NAME)?;
         if is_role(&to.access.entitlement) {
             return Ok(id.clone());
         }
@@ -275,10 +279,6 @@ impl super::Target for StrongDm {
             format!("the grant of '{}' to {} on strongDM could not be moved", to.access.entitlement.name, to.email)
         })
     }
-}
-
-fn unconfirmed(Grant { access, email, .. }: &Grant) -> String {
-    format!("it is not known whether '{}' was ever given to {email} on strongDM", access.entitlement.name)
 }
 
 fn is_role(entitlement: &Entitlement) -> bool {

@@ -1,0 +1,279 @@
+//! What proves to Okta who asks: an API token, or an access token of a service app, bound to a key of this run.
+//!
+//! The app proves itself by its private key (`private_key_jwt`, RFC 7523) and always offers a proof of possession (DPoP, RFC
+//! 9449), which new API Services apps demand; where the server gives a plain bearer token for it, that is used as one.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use anyhow::{Context as _, Result, ensure};
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::fault::explained;
+use crate::net::Context;
+use crate::net::http::{self, Credential, Key};
+use crate::net::jwt::{Signer, encoded, unique};
+
+/// To read groups, their members and rules and to change members; to find people. Nothing else is asked for.
+const SCOPES: &str = "okta.groups.manage okta.users.read";
+
+/// How long an assertion is good for. Okta allows an hour; this bears a clock that is as slow as a run bears it.
+const ASSERTION: TimeDelta = TimeDelta::minutes(10);
+
+/// How long before its end a token is not used any more: longer than a request takes.
+const MARGIN: TimeDelta = TimeDelta::minutes(1);
+
+/// The life of a token whose answer does not say: Okta's are good for an hour.
+const LIFE: u32 = 3600;
+
+/// The token endpoint of the organisation's own authorization server: no custom one gives out these scopes.
+const TOKEN: [&str; 3] = ["oauth2", "v1", "token"];
+
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+
+/// An API token (`Authorization: SSWS …`).
+pub fn api_token(token: SecretString) -> Result<Key> {
+    Key::new(header::AUTHORIZATION, "SSWS ", token)
+}
+
+/// A service app.
+pub struct App<'a> {
+    pub client_id: &'a str,
+    pub private_key: &'a SecretString,
+    /// Which of the app's public keys it is, where the key does not say.
+    pub key_id: Option<&'a str>,
+}
+
+/// An access token of a service app, fetched when it is first needed and shared by every request.
+pub struct OAuth {
+    client: http::Client,
+    prover: Arc<Prover>,
+    context: Context,
+    client_id: String,
+    /// Whom the app speaks to when it says who it is: the address of the token endpoint.
+    audience: String,
+    key_id: Option<String>,
+    signer: Signer,
+    /// Who gets it keeps the others waiting, so that one request fetches it for all.
+    fetching: tokio::sync::Mutex<()>,
+    token: Mutex<Option<Token>>,
+    /// What the API itself asked to be put into proofs, if it did.
+    nonce: Mutex<Option<String>>,
+}
+
+#[derive(Clone)]
+struct Token {
+    secret: SecretString,
+    /// Bound to the key of this run, so that each request needs a proof.
+    bound: bool,
+    ends: DateTime<Utc>,
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    access_token: String,
+    token_type: String,
+    expires_in: Option<u32>,
+}
+
+impl OAuth {
+    pub fn new(
+        app: &App<'_>,
+        base_url: &str,
+        ca_file: Option<&Path>,
+        timeout: Duration,
+        context: Context,
+    ) -> Result<Self> {
+        let signer = Signer::rsa(app.private_key).context("`private_key`")?;
+        let key_id = app.key_id.or(signer.key_id()).map(str::to_owned);
+        let prover = Arc::new(Prover::new(context.clone())?);
+        let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
+        let credential: Arc<dyn Credential> = prover.clone();
+        let settings = http::Settings { base_url, ca_file, timeout, headers, credential, later: http::by_status };
+        let client = http::Client::new(settings, context.clone())?;
+        let mut audience = Url::parse(base_url.trim())?;
+        audience.path_segments_mut().ok().context("`base_url` has no path")?.pop_if_empty().extend(TOKEN);
+        let (client_id, audience) = (app.client_id.to_owned(), audience.into());
+        let (fetching, token, nonce) = Default::default();
+        Ok(Self { client, prover, context, client_id, audience, key_id, signer, fetching, token, nonce })
+    }
+
+    /// The token that is good now.
+    async fn token(&self) -> Result<Token> {
+        let _one_at_a_time = self.fetching.lock().await;
+        let good = |token: &&Token| self.context.now() + MARGIN < token.ends;
+        if let Some(token) = lock(&self.token).as_ref().filter(good) {
+            return Ok(token.clone());
+        }
+        let token = self.fetch().await.context("Okta gives no access token to the service app")?;
+        *lock(&self.token) = Some(token.clone());
+        Ok(token)
+    }
+
+    async fn fetch(&self) -> Result<Token> {
+        let assertion = self.assertion()?;
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("scope", SCOPES),
+            ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+            ("client_assertion", assertion.expose_secret()),
+        ];
+        *lock(&self.prover.assertion) = Some(assertion.clone());
+        // A token that nobody took does no harm: asking twice does not matter.
+        let call = self.client.post(&TOKEN).form(&form).repeatable();
+        let granted: Granted = call.answer().await.map_err(explained)?;
+        let bound = granted.token_type.eq_ignore_ascii_case("DPoP");
+        ensure!(
+            bound || granted.token_type.eq_ignore_ascii_case("Bearer"),
+            "the token is of a type that is not spoken here: {}",
+            http::start(&granted.token_type)
+        );
+        let ends = self.context.now() + TimeDelta::seconds(granted.expires_in.unwrap_or(LIFE).into());
+        Ok(Token { secret: granted.access_token.into(), bound, ends })
+    }
+
+    /// Says who asks for a token. It has no `jti`: with one, Okta takes it once, and a nonce may have to be fetched between.
+    /// It has no `iat`, so that a clock that is ahead of Okta's does no harm.
+    fn assertion(&self) -> Result<SecretString> {
+        let mut header = json!({ "typ": "JWT" });
+        if let Some(key_id) = &self.key_id {
+            header["kid"] = key_id.as_str().into();
+        }
+        let claims = json!({
+            "iss": self.client_id,
+            "sub": self.client_id,
+            "aud": self.audience,
+            "exp": (self.context.now() + ASSERTION).timestamp(),
+        });
+        Ok(self.signer.sign(header, &claims)?.into())
+    }
+}
+
+#[async_trait]
+impl Credential for OAuth {
+    async fn prove(&self, method: &Method, url: &Url) -> Result<HeaderMap> {
+        let Token { secret, bound, .. } = self.token().await?;
+        let nonce = lock(&self.nonce).clone();
+        let mut headers = HeaderMap::new();
+        let scheme = if bound { "DPoP" } else { "Bearer" };
+        headers.insert(header::AUTHORIZATION, sensitive(&format!("{scheme} {}", secret.expose_secret()))?);
+        if bound {
+            headers.insert(DPOP, self.prover.proof(method, url, nonce.as_deref(), Some(&secret))?);
+        }
+        Ok(headers)
+    }
+
+    fn renews(&self, shown: &HeaderMap, status: StatusCode, headers: &HeaderMap) -> bool {
+        let renewed = renew(&self.nonce, headers);
+        let challenges = headers.get_all(header::WWW_AUTHENTICATE);
+        let wants_nonce = challenges.iter().any(|challenge| {
+            let challenge = String::from_utf8_lossy(challenge.as_bytes());
+            challenge.contains("use_dpop_nonce")
+        });
+        if renewed && wants_nonce {
+            return true;
+        }
+        if status != StatusCode::UNAUTHORIZED {
+            return false;
+        }
+        // Only whoever showed the token that is still kept drops it: another may have been fetched meanwhile.
+        let mut token = lock(&self.token);
+        let was_shown = |token: &&Token| {
+            let authorization = shown.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+            authorization.ends_with(format!(" {}", token.secret.expose_secret()).as_bytes())
+        };
+        if token.as_ref().filter(was_shown).is_some() {
+            *token = None;
+        }
+        true
+    }
+
+    fn secrets(&self) -> Vec<SecretString> {
+        lock(&self.token).iter().map(|token| token.secret.clone()).collect()
+    }
+}
+
+/// Proves that requests come from whoever holds the key of this run.
+struct Prover {
+    key: Signer,
+    context: Context,
+    /// What the token endpoint asked to be put into proofs: every app has to, with Okta.
+    nonce: Mutex<Option<String>>,
+    /// The last one sent, to be taken out of what a server says.
+    assertion: Mutex<Option<SecretString>>,
+}
+
+impl Prover {
+    fn new(context: Context) -> Result<Self> {
+        let key = Signer::for_this_run().context("the key that the access token is bound to")?;
+        Ok(Self { key, context, nonce: Mutex::default(), assertion: Mutex::default() })
+    }
+
+    /// A proof for one request (RFC 9449, 4.2); with `token`, also that it belongs to the token.
+    fn proof(
+        &self,
+        method: &Method,
+        url: &Url,
+        nonce: Option<&str>,
+        token: Option<&SecretString>,
+    ) -> Result<HeaderValue> {
+        let mut address = url.clone();
+        address.set_query(None);
+        address.set_fragment(None);
+        let mut claims: Value = json!({
+            "htm": method.as_str(),
+            "htu": address.as_str(),
+            "iat": self.context.now().timestamp(),
+            "jti": unique()?,
+        });
+        if let Some(nonce) = nonce {
+            claims["nonce"] = nonce.into();
+        }
+        if let Some(token) = token {
+            claims["ath"] = encoded(Sha256::digest(token.expose_secret())).into();
+        }
+        sensitive(&self.key.sign(json!({ "typ": "dpop+jwt", "jwk": self.key.public() }), &claims)?)
+    }
+}
+
+#[async_trait]
+impl Credential for Prover {
+    async fn prove(&self, method: &Method, url: &Url) -> Result<HeaderMap> {
+        let nonce = lock(&self.nonce).clone();
+        Ok(HeaderMap::from_iter([(DPOP, self.proof(method, url, nonce.as_deref(), None)?)]))
+    }
+
+    fn renews(&self, _shown: &HeaderMap, status: StatusCode, headers: &HeaderMap) -> bool {
+        status == StatusCode::BAD_REQUEST && renew(&self.nonce, headers)
+    }
+
+    fn secrets(&self) -> Vec<SecretString> {
+        lock(&self.assertion).iter().cloned().collect()
+    }
+}
+
+/// Keeps the nonce that a refusal names; whether there is a new one. A token endpoint refuses by 400, an API by 401 (RFC
+/// 9449, 8 and 9).
+fn renew(nonce: &Mutex<Option<String>>, headers: &HeaderMap) -> bool {
+    let Some(new) = headers.get(NONCE).and_then(|nonce| nonce.to_str().ok()) else { return false };
+    lock(nonce).replace(new.to_owned()).as_deref() != Some(new)
+}
+
+fn sensitive(text: &str) -> Result<HeaderValue> {
+    let mut value = HeaderValue::try_from(text).ok().context("the token holds characters that no header can")?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,187 @@
+//! Okta's errors as sentences.
+
+use std::fmt::Write as _;
+
+use anyhow::Error;
+use serde::Deserialize;
+
+use crate::net::http;
+
+/// "Resource not found": the group or the user is gone, and not merely the path unknown to a server that is no Okta.
+const NOT_FOUND: &str = "E0000007";
+
+/// "Invalid search criteria".
+const SEARCH: &str = "E0000031";
+
+/// Causes shown of one error; the rest says the same of more fields.
+const CAUSES: usize = 3;
+
+/// By what one request is told from another in Okta's own log.
+const REQUEST: &str = "x-okta-request-id";
+
+/// An answer that was not success, in a sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("{sentence}")]
+struct Refused {
+    status: u16,
+    code: Option<String>,
+    sentence: String,
+}
+
+/// An error of the management API, or of the token endpoint.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Body {
+    error_code: Option<String>,
+    error_summary: Option<String>,
+    error_causes: Vec<Cause>,
+    error: Option<String>,
+    #[serde(rename = "error_description")]
+    description: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Cause {
+    #[serde(default)]
+    error_summary: String,
+}
+
+/// Whether Okta says that what was asked for is not there.
+pub fn is_gone(error: &Error) -> bool {
+    refused(error).is_some_and(|refused| refused.status == 404 && refused.code.as_deref() == Some(NOT_FOUND))
+}
+
+/// Whether this key may not do it.
+pub fn is_forbidden(error: &Error) -> bool {
+    refused(error).is_some_and(|refused| refused.status == 403)
+}
+
+/// Whether an expression is too long or too complex, or one of its values is no text that Okta searches for.
+pub fn is_unsearchable(error: &Error) -> bool {
+    refused(error).is_some_and(|refused| {
+        matches!(refused.status, 414 | 431) || refused.status == 400 && refused.code.as_deref() == Some(SEARCH)
+    })
+}
+
+/// Whether a login is none that Okta can look for.
+pub fn is_bad_request(error: &Error) -> bool {
+    refused(error).is_some_and(|refused| refused.status == 400)
+}
+
+fn refused(error: &Error) -> Option<&Refused> {
+    error.downcast_ref()
+}
+
+/// The same error with what Okta said in words, and what to do.
+pub fn explained(error: Error) -> Error {
+    let Some(answer) = error.downcast_ref::<http::Error>() else { return error };
+    let body: Body = serde_json::from_str(&answer.body).unwrap_or_default();
+    let status = answer.status.as_u16();
+    let Some(said) = said(&body) else {
+        // Whatever answered, it was not Okta, or not in its usual words.
+        let hint = if status == 404 { "; Okta itself says more, so check `base_url`" } else { "" };
+        let sentence = format!("{answer}{}{hint}", request(answer));
+        return Error::new(Refused { status, code: None, sentence });
+    };
+    let advice = body.error.as_deref().map_or_else(|| advice(status, body.error_code.as_deref()), token_advice);
+    let sentence = format!("{} answered {}: Okta says: {said}{}{advice}", answer.call, answer.status, request(answer));
+    Error::new(Refused { status, code: body.error_code, sentence })
+}
+
+fn said(body: &Body) -> Option<String> {
+    let code = body.error_code.as_ref().or(body.error.as_ref())?;
+    let summary = body.error_summary.as_ref().or(body.description.as_ref()).map_or("", |summary| summary.trim());
+    let mut said = if summary.is_empty() { code.clone() } else { format!("{summary} ({code})") };
+    let causes: Vec<&str> = body.error_causes.iter().take(CAUSES).map(|cause| cause.error_summary.trim()).collect();
+    if !causes.is_empty() {
+        let _ = write!(said, ": {}", causes.join("; "));
+    }
+    Some(http::start(&said))
+}
+
+fn request(answer: &http::Error) -> String {
+    let id = answer.headers.get(REQUEST).and_then(|id| id.to_str().ok());
+    id.map(|id| format!(" [request {}]", http::start(id))).unwrap_or_default()
+}
+
+fn advice(status: u16, code: Option<&str>) -> &'static str {
+    match (status, code) {
+        (401, _) => {
+            "; the credential is not accepted: an API token ends with the account that made it and after 30 days without \
+             use, and it may be bound to other networks than this one; check `api_token` or `client_id`, and `base_url`"
+        }
+        (403, _) => {
+            "; this needs an admin role that may see these users and manage the members of these groups, and for a \
+             service app also the scopes `okta.groups.manage` and `okta.users.read`"
+        }
+        (404, None | Some("E0000022")) => "; check `base_url`",
+        (429, _) => "; the rate limit is used up, and stayed so over several attempts; other programs may share it",
+        _ => "",
+    }
+}
+
+fn token_advice(error: &str) -> &'static str {
+    match error {
+        "invalid_client" => {
+            "; check that `client_id` is the service app's, that `private_key` is the private half of one of its public \
+             keys (with several of them `key_id` says which), and this machine's clock"
+        }
+        "invalid_scope" | "access_denied" => {
+            "; grant the app `okta.groups.manage` and `okta.users.read` (its page in the admin console, Okta API Scopes), and \
+             an admin role"
+        }
+        "invalid_dpop_proof" => "; check this machine's clock, and that nothing on the way changes the address",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::http::{HeaderMap, StatusCode};
+
+    use super::*;
+
+    fn error(status: u16, body: &str) -> Error {
+        let headers = HeaderMap::from_iter([(REQUEST.parse().expect("a name"), "req7".parse().expect("a value"))]);
+        let status = StatusCode::from_u16(status).expect("a status");
+        explained(http::Error { call: "GET /x on acme.okta.com".into(), status, headers, body: body.into() }.into())
+    }
+
+    #[test]
+    fn what_okta_says_comes_with_its_code_and_the_request() {
+        let body = r#"{"errorCode":"E0000001","errorSummary":"Api validation failed: a","errorLink":"E0000001","errorId":"oae1",
+            "errorCauses":[{"errorSummary":"one"},{"errorSummary":"two"},{"errorSummary":"three"},{"errorSummary":"four"}]}"#;
+        assert_eq!(
+            error(400, body).to_string(),
+            "GET /x on acme.okta.com answered 400 Bad Request: Okta says: Api validation failed: a (E0000001): one; two; \
+             three [request req7]"
+        );
+        let body = r#"{"error":"invalid_client","error_description":"The client secret\u001b[2J is wrong."}"#;
+        let sentence = error(401, body).to_string();
+        assert!(
+            sentence.contains(r"\u{1b}[2J is wrong. (invalid_client) [request req7]; check that `client_id`"),
+            "{sentence}"
+        );
+    }
+
+    #[test]
+    fn a_404_of_okta_is_told_from_a_404_of_another_server() {
+        let gone =
+            error(404, r#"{"errorCode":"E0000007","errorSummary":"Not found: Resource not found: 00g1 (UserGroup)"}"#);
+        assert!(is_gone(&gone) && !gone.to_string().contains("base_url"), "{gone}");
+        assert!(is_gone(&gone.context("more")));
+        for body in ["", "<html>Not found</html>", r#"{"message":"no"}"#, r#"{"errorCode":"E0000022"}"#] {
+            let other = error(404, body);
+            assert!(!is_gone(&other) && other.to_string().contains("check `base_url`"), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_searched_for_is_told_from_other_refusals() {
+        assert!(is_unsearchable(&error(400, r#"{"errorCode":"E0000031","errorSummary":"Invalid search criteria."}"#)));
+        assert!(is_unsearchable(&error(414, "<html>")));
+        assert!(!is_unsearchable(&error(400, r#"{"errorCode":"E0000001"}"#)));
+        assert!(!is_unsearchable(&error(403, r#"{"errorCode":"E0000006"}"#)));
+    }
+}
