@@ -61,6 +61,11 @@ class Bench:
         self.said = {service: len(relay.exchanges) for service, relay in self.chain.relays.items()}
         return found
 
+    def write_key(self, key):
+        path = self.folder / "app.pem"
+        path.touch(mode=0o600)  # a key that others can read is refused
+        path.write_text(key)
+
     def write(self, people=world.ON_CALL, targets=None, grants=None):
         (self.folder / "rota.toml").write_text(world.rota(people, self.start))
         urls = {service: relay.url for service, relay in self.chain.relays.items()}

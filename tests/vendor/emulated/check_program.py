@@ -52,7 +52,7 @@ def a_shift_gives_and_takes_back_at_both(bench):
 def a_github_app_does_it_as_well(bench):
     for installation in (True, False):
         title = f"installation_id {'given' if installation else 'found'}"
-        bench.folder.joinpath("app.pem").write_text(bench.keys[0])
+        bench.write_key(bench.keys[0])
         (bench.folder / "ledger.db").unlink(missing_ok=True)
         url = bench.chain.relays["github"].url
         app = world.github_app(url, world.ON_CALL, bench.folder / "app.pem", installation)
@@ -64,7 +64,7 @@ def a_github_app_does_it_as_well(bench):
 
 
 def a_github_app_with_another_key_is_refused(bench):
-    bench.folder.joinpath("app.pem").write_text(bench.keys[1])
+    bench.write_key(bench.keys[1])
     app = world.github_app(bench.chain.relays["github"].url, world.ON_CALL, bench.folder / "app.pem", True)
     bench.write(targets={"github": app})
     done = bench.sync()

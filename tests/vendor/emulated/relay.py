@@ -1,10 +1,10 @@
 """Stands before a server, keeps what is said, and passes it on unchanged."""
 
 import json
-import threading
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from loopback import Loopback, reply
 
 # Of one connection only, so the relay has its own.
 HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host", "te", "trailer", "upgrade"}
@@ -59,29 +59,13 @@ class Relay:
     def __init__(self):
         self.route = None
         self.exchanges = []
-        relay = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_):
-                pass
-
-            def handle_one(self):
-                relay.pass_on(self)
-
-            do_GET = do_PUT = do_POST = do_DELETE = do_PATCH = do_HEAD = handle_one
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = Loopback(self.pass_on)
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server.server_port}"
+        return self.server.url
 
-    def pass_on(self, client):
-        body = client.rfile.read(int(client.headers.get("content-length") or 0))
+    def pass_on(self, client, body):
         headers = {name.lower(): value for name, value in client.headers.items()}
         said = Exchange(client.command, client.path, headers, body)
         self.exchanges.append(said)
@@ -92,15 +76,8 @@ class Relay:
         said.answer, said.status = answer.read(), answer.status
         said.answer_headers = {name.lower(): value for name, value in answer.getheaders()}
         upstream.close()
-        client.send_response_only(said.status)
-        for name, value in answer.getheaders():
-            if name.lower() not in HOP:
-                client.send_header(name, value)
-        if said.status != 204:
-            client.send_header("Content-Length", str(len(said.answer)))
-        client.end_headers()
-        client.wfile.write(said.answer)
+        kept = [(name, value) for name, value in answer.getheaders() if name.lower() not in HOP]
+        reply(client, said.status, kept, said.answer)
 
     def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.stop()

@@ -6,9 +6,10 @@ import tarfile
 import threading
 import time
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import yaml
+
+from loopback import Loopback, reply
 
 HOST = "https://test.okta.com"  # what the makers of the recordings put in place of their own
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -113,34 +114,18 @@ class Replay:
 
     def __init__(self):
         self.scene, self.asked, self.strays = {}, [], []
-        replay = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_):
-                pass
-
-            def answer(self):
-                replay.answer(self)
-
-            do_GET = do_PUT = do_POST = do_DELETE = answer
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
         self.turn = threading.Lock()
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = Loopback(self.answer)
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server.server_port}"
+        return self.server.url
 
     def load(self, scene):
         self.scene = {key: list(value) if isinstance(value, (list, tuple)) else [value] for key, value in scene.items()}
         self.asked, self.strays = [], []
 
-    def answer(self, client):
-        body = client.rfile.read(int(client.headers.get("content-length") or 0)).decode()
+    def answer(self, client, body):
         call = f"{client.command} {client.path}"
         kind = next((kind for kind, pattern in KINDS.items() if re.fullmatch(pattern, call)), None)
         key = client.path if client.path in self.scene else kind
@@ -148,24 +133,16 @@ class Replay:
             queue = self.scene.get(key)
             if not queue:
                 self.strays.append(call)
-                client.send_error(501)
+                reply(client, 501, [], b"")
                 return
             said = queue.pop(0) if len(queue) > 1 else queue[0]
             headers = {name.lower(): value for name, value in client.headers.items()}
-            self.asked.append(Asked(client.command, client.path, headers, body, said))
-        answer = said.body.replace(HOST, self.url).encode()
-        # Not send_response: its own `Date` would stand beside the recorded one.
-        client.send_response_only(said.status)
-        for name, value in said.headers:
-            client.send_header(name, value.replace(HOST, self.url) if name == "link" else value)
-        if said.status != 204:
-            client.send_header("Content-Length", str(len(answer)))
-        client.end_headers()
-        client.wfile.write(answer)
+            self.asked.append(Asked(client.command, client.path, headers, body.decode(), said))
+        kept = [(name, value.replace(HOST, self.url) if name == "link" else value) for name, value in said.headers]
+        reply(client, said.status, kept, said.body.replace(HOST, self.url).encode())
 
     def of(self, kind):
         return [it for it in self.asked if re.fullmatch(KINDS[kind], f"{it.method} {it.target}")]
 
     def stop(self):
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.stop()
