@@ -122,7 +122,7 @@ fn inputs(now: DateTime<Utc>) -> Inputs {
     let current = Current {
         accounts: (0..GRANTS / 2).map(account).collect(),
         entitlements: BTreeMap::from([("prod-postgres".into(), Ok(BTreeSet::from([entitlement])))]),
-        grants: Vec::new(),
+        ..Current::default()
     };
     let asked = OnCall::Schedule("P1".into());
     let rule = Rule {

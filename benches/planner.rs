@@ -83,7 +83,7 @@ impl Company {
             current: Current {
                 accounts: (0..schedules * TURNS).map(account).collect(),
                 entitlements: (0..spread.rules).flat_map(names).map(entitlement).collect(),
-                grants: Vec::new(),
+                ..Current::default()
             },
             owned: Vec::new(),
         }

@@ -96,7 +96,7 @@ impl<'a> Applier<'a> {
                 continue;
             }
             if phase.last().is_some_and(|(_, last)| std::mem::discriminant(*last) != std::mem::discriminant(change)) {
-                let learnt = self.phase(&std::mem::take(&mut phase), owned, outcomes, || step(&stage)).await?;
+                let learnt = self.phase(&std::mem::take(&mut phase), plan, owned, outcomes, || step(&stage)).await?;
                 forgotten.extend(learnt);
             }
             let needless = made_room(change, &forgotten).or_else(|| is_still_needed(change, plan, outcomes));
@@ -107,13 +107,14 @@ impl<'a> Applier<'a> {
             }
             phase.push((at, change));
         }
-        self.phase(&phase, owned, outcomes, || step(&stage)).await.map(drop)
+        self.phase(&phase, plan, owned, outcomes, || step(&stage)).await.map(drop)
     }
 
     /// Changes of one kind, side by side; those of one access one after the other. Answers which entries are forgotten.
     async fn phase(
         &self,
         changes: &[(usize, &Change)],
+        plan: &Plan,
         owned: &[Owned],
         outcomes: &mut [Outcome],
         step: impl Fn(),
@@ -154,6 +155,9 @@ impl<'a> Applier<'a> {
                 let (mut entries, mut events) = (Vec::new(), Vec::new());
                 for Finished { at, change, outcome, learnt } in finished.drain(..).flatten() {
                     events.push(self.event(change, &outcome));
+                    events.extend(
+                        displaced(change, &learnt, plan, owned).map(|gone| self.event(&gone, &Outcome::Done(None))),
+                    );
                     outcomes[at] = outcome;
                     forgotten.extend(learnt.iter().filter_map(forgets));
                     entries.extend(learnt);
@@ -297,6 +301,17 @@ fn amended(answer: Result<GrantId>, from: &Owned, entry: i64) -> (Outcome, Vec<E
             (Outcome::Failed(format!("{error:#}")), learnt.unwrap_or_default())
         }
     }
+}
+
+/// What of ours is gone from the target because it made room for `change`, and no change of the plan tells so.
+fn displaced(change: &Change, learnt: &[Entry], plan: &Plan, owned: &[Owned]) -> impl Iterator<Item = Change> {
+    let is_told = |entry: &i64| {
+        let taken = |change: &Change| matches!(change, Change::Revoke { owned } if owned.entry == *entry);
+        change.owned().is_some_and(|owned| owned.entry == *entry) || plan.changes.iter().any(taken)
+    };
+    let gone = learnt.iter().filter_map(forgets).filter(|entry| !is_told(entry));
+    let gone: Vec<_> = gone.filter_map(|gone| owned.iter().find(|owned| owned.entry == gone).cloned()).collect();
+    gone.into_iter().map(|owned| Change::Revoke { owned })
 }
 
 /// What becomes of `change` where what it is about has made room before: the grant that is there now is another.

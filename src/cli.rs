@@ -95,7 +95,10 @@ pub enum Verb {
         from: Option<DateTime<Utc>>,
     },
     /// Check config, credentials and names, and whether everyone on call has an account
-    Check,
+    ///
+    /// With --conformance it holds one target to what every target promises. That alone writes: with a test account, it gives,
+    /// moves and takes back on that target.
+    Check(Check),
     /// Show what the ledger says is ours
     Grants,
     /// Show who got or lost which access, when and why
@@ -222,12 +225,29 @@ pub enum Document {
     Shifts,
     /// What `check --output json` prints
     Check,
+    /// What `check --conformance --output json` prints
+    Conformance,
     /// What `grants --output json` prints
     Grants,
     /// A line of what `audit --format jsonl` prints
     Audit,
     /// What `explain --output json` prints
     Explain,
+    /// What a command of kind `exec` is asked and answers
+    Exec,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Give, move and take back on this target, and say step by step whether it keeps the contract of targets
+    #[arg(long, value_name = "NAME", requires_all = ["account", "entitlement"])]
+    pub conformance: Option<String>,
+    /// With --conformance: the e-mail of a test account, which must not hold the entitlement
+    #[arg(long, value_name = "EMAIL", requires = "conformance", value_parser = email)]
+    pub account: Option<Email>,
+    /// With --conformance: the entitlement, spelled as in a rule
+    #[arg(long, value_name = "SPELLING", requires = "conformance")]
+    pub entitlement: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -18,12 +18,15 @@
 //! | [`survey`] | every source and target read, side by side |
 //! | [`apply`] | a plan carried out, the ledger kept in step |
 //! | [`decision`] | the plans and refusals from what was read |
+//! | [`conformance`] | what every target promises, step by step: for tests, and for `check --conformance` |
 //! | [`selection`] | which rules this run is about |
 //! | [`source`] | where shifts come from: the trait, and one folder per source |
 //! | [`target`] | where access is given: the trait, and one folder per target |
 //! | [`ledger`] | the record of what is ours, and its audit log |
 //! | [`audit`] | what the audit log holds: events, chained by their hashes |
 //! | [`net`] | one client for HTTP and one for gRPC: deadlines, retries, rate limits, proxies, private CAs |
+//! | [`command`] | a program of the user's: without a shell, bounded, never left running |
+//! | [`plugin`] | one that speaks the protocol of `exec`, for both sides |
 //! | [`config`] | the config file as typed data, its faults reported together |
 //! | [`recording`] | what a plan was made from, kept and planned again: `--record`, `--replay` |
 //! | [`secret`] | a secret from environment, file or command; never shown |
@@ -49,7 +52,9 @@
 pub mod apply;
 pub mod audit;
 pub mod cli;
+pub mod command;
 pub mod config;
+pub mod conformance;
 pub mod decision;
 pub mod domain;
 pub mod exit;
@@ -57,6 +62,7 @@ pub mod harmless;
 pub mod ledger;
 pub mod near;
 pub mod net;
+pub mod plugin;
 pub mod progress;
 pub mod recording;
 pub mod report;

@@ -9,6 +9,7 @@ use clap::{CommandFactory as _, Parser as _};
 use oncall_sync::audit::Filter;
 use oncall_sync::cli::{self, Cli, Common, Document, Form, LedgerVerb, Moment, Output, Verb};
 use oncall_sync::config::{self, Config, check_window};
+use oncall_sync::conformance::{self, Question};
 use oncall_sync::domain::Email;
 use oncall_sync::exit::Exit;
 use oncall_sync::harmless::line;
@@ -20,9 +21,9 @@ use oncall_sync::run::{self, Order};
 use oncall_sync::selection::{Narrowing, Selection};
 use oncall_sync::span::Span;
 use oncall_sync::stop::Stop;
-use oncall_sync::survey::RunContext;
+use oncall_sync::survey::{Deadlines, RunContext};
 use oncall_sync::zone::Zone;
-use oncall_sync::{recording, show, starter};
+use oncall_sync::{command, plugin, recording, show, starter};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
@@ -65,9 +66,11 @@ fn run(cli: Cli) -> Result<u8> {
                 Document::Report => report::schema::<Report>(),
                 Document::Shifts => report::schema::<Roster>(),
                 Document::Check => report::schema::<Checked>(),
+                Document::Conformance => report::schema::<report::Conformance>(),
                 Document::Grants => report::schema::<Owning>(),
                 Document::Audit => report::schema::<AuditLine>(),
                 Document::Explain => report::schema::<Explanation>(),
+                Document::Exec => plugin::schema(),
             };
             report::print(&report::json(&schema))?;
             return Ok(0);
@@ -101,17 +104,25 @@ async fn with_config(cli: &Cli) -> Result<u8> {
     check_window(window).map_err(|sentence| anyhow!(sentence))?;
     let zone = Zone::parse(&config.timezone)?;
     let now = now(&cli.common);
-    let deadline = tokio::time::Instant::now() + config.deadline.0;
-    let stop = Stop::at(deadline);
+    let deadlines = Deadlines::within(config.deadline.0);
+    let stop = Stop::at(deadlines.run);
     listen(&stop)?;
     let progress = Progress::new(cli.common.verbose > 0 || cli.common.quiet);
     let clock = if cli.common.now.is_some() { Clock::new(now) } else { Clock::of_machine(now) };
-    let run = RunContext { config: &config, clock, deadline, stop: &stop, progress: &progress };
+    let run = RunContext { config: &config, clock, deadlines, stop: &stop, progress: &progress };
     let style = Style { zone: &zone, quiet: cli.common.quiet, verbose: cli.common.verbose > 0 };
     let json = cli.common.output == Output::Json;
     match &cli.verb {
         Some(Verb::Shifts { from }) => show::shifts(&run, &selection, from.unwrap_or(now), window, &style, json).await,
-        Some(Verb::Check) => show::check(&run, &selection, now, window, &style, json).await,
+        Some(Verb::Check(cli::Check {
+            conformance: Some(target),
+            account: Some(email),
+            entitlement: Some(spelling),
+        })) => {
+            let question = Question { target: target.clone(), email: email.clone(), spelling: spelling.clone() };
+            conformance(cli, &run, &selection, &question, now, window, &style).await
+        }
+        Some(Verb::Check(_)) => show::check(&run, &selection, now, window, &style, json).await,
         Some(Verb::Grants) => show::grants(&config, &style, json).await,
         Some(Verb::Explain(cli::Explain { email, entitlement, target, at, offline })) => {
             let (email, entitlement, target, offline) = (email.clone(), entitlement.clone(), target.clone(), *offline);
@@ -144,6 +155,35 @@ fn tell(mut report: Report, cli: &Cli, style: &Style) -> Result<u8> {
     let json = cli.common.output == Output::Json;
     if json { report::print(&report::json(&report)) } else { report::tell(&report::text(&report, style)) }?;
     Ok(report.exit_code)
+}
+
+/// `check --conformance`: whether a target keeps its promises. It writes there, which nothing that only shows may do.
+async fn conformance(
+    cli: &Cli,
+    run: &RunContext<'_>,
+    selection: &Selection,
+    question: &Question,
+    now: DateTime<Utc>,
+    window: Span,
+    style: &Style<'_>,
+) -> Result<u8> {
+    let cli::Sync { dry_run, schedule, grant: _, rule, force, expect, record, replay, detailed_exitcode: _ } =
+        &cli.sync;
+    ensure!(
+        !dry_run
+            && !force
+            && schedule.is_empty()
+            && rule.is_empty()
+            && expect.is_none()
+            && record.is_none()
+            && replay.is_none(),
+        "`check --conformance` gives and takes back, and looks at every rule: it goes with no flag of a sync"
+    );
+    let conformed = conformance::check(run, selection, question, now, window).await?;
+    let found = report::Conformance::new(&conformed);
+    let json = cli.common.output == Output::Json;
+    if json { report::print(&report::json(&found)) } else { report::tell(&found.text(style)) }?;
+    Ok(conformed.exit().code())
 }
 
 async fn audit(asked: &cli::Audit, config: &Config, now: DateTime<Utc>, zone: &Zone, json: bool) -> Result<u8> {
@@ -226,6 +266,7 @@ fn listen(stop: &Stop) -> Result<()> {
         tokio::spawn(async move {
             while signals.recv().await.is_some() {
                 if stop.is_asked() {
+                    command::kill_all();
                     std::process::exit(i32::from(Exit::CouldNotRun.code()));
                 }
                 report::complain("told to stop: the calls in flight end, nothing more begins");

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+use crate::command::{Ended, Fault, Place, Program, Said};
 
 /// More than any token or key that a service here hands out (an RSA key in PEM is about 3 KiB).
 const LARGEST: u64 = 64 * 1024;
@@ -96,58 +96,43 @@ fn refuse_readable_by_all(_: &Path, _: &std::fs::File) -> Result<()> {
 }
 
 async fn from_command(argv: &[String], timeout: Duration) -> Result<SecretString> {
-    let [program, arguments @ ..] = argv else { bail!("a secret's `command` is empty; name a program") };
-    let mut child = tokio::process::Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("cannot start the command '{program}' that prints a secret"))?;
-    let stdout = child.stdout.take().expect("standard output was asked to be a pipe");
-    let stderr = child.stderr.take().expect("standard error was asked to be a pipe");
-    let ended = tokio::time::timeout(timeout, async {
-        let (answer, complaint) = tokio::join!(bounded(stdout), bounded(stderr));
-        anyhow::Ok((answer?, complaint?, child.wait().await?))
-    })
-    .await;
-    let Ok(ended) = ended else {
-        child.kill().await.ok();
+    let [program, ..] = argv else { bail!("a secret's `command` is empty; name a program") };
+    let said = Said::default();
+    let run = Program { argv: argv.to_vec(), place: Place::Ours };
+    let Ok(ended) = tokio::time::timeout(timeout, run.run(&[], LARGEST as usize, &said)).await else {
         bail!("the command '{program}' that prints a secret was stopped after {} s", timeout.as_secs_f32());
     };
-    let (answer, complaint, status) =
-        ended.with_context(|| format!("cannot read from the command '{program}' that prints a secret"))?;
+    let what = format!("the output of the command '{program}'");
+    let Ended { status, output } = ended.or_else(|fault| match fault {
+        Fault::Start(error) => {
+            Err(error).with_context(|| format!("cannot start the command '{program}' that prints a secret"))
+        }
+        Fault::Talk(error) => {
+            Err(error).with_context(|| format!("cannot read from the command '{program}' that prints a secret"))
+        }
+        Fault::TooMuch(_) => Err(too_large(&what)),
+    })?;
     ensure!(
         status.success(),
         "the command '{program}' that prints a secret failed ({status}){}",
-        first_line(&complaint)
+        said.first().map(|line| complaint(&line)).unwrap_or_default()
     );
-    secret(answer, &format!("the output of the command '{program}'"))
+    secret(output, &what)
 }
 
-/// The first [`LARGEST`] bytes and one, which shows that there were more. The rest is read and dropped, so that the
-/// writer is not left waiting.
-async fn bounded(mut from: impl AsyncRead + Unpin) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    (&mut from).take(LARGEST + 1).read_to_end(&mut bytes).await?;
-    tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
-    Ok(bytes)
+fn complaint(line: &str) -> String {
+    format!(": {}", line.chars().filter(|c| !c.is_control()).take(COMPLAINT_LENGTH).collect::<String>())
 }
 
-fn first_line(complaint: &[u8]) -> String {
-    let text = String::from_utf8_lossy(complaint);
-    match text.lines().map(str::trim).find(|line| !line.is_empty()) {
-        None => String::new(),
-        Some(line) => {
-            format!(": {}", line.chars().filter(|c| !c.is_control()).take(COMPLAINT_LENGTH).collect::<String>())
-        }
-    }
+fn too_large(what: &str) -> anyhow::Error {
+    anyhow!("{what} is larger than {} KiB, which no secret here is", LARGEST / 1024)
 }
 
 /// The bytes as a secret, less one newline at the end; `what` names where they came from.
 fn secret(mut bytes: Vec<u8>, what: &str) -> Result<SecretString> {
-    ensure!(bytes.len() as u64 <= LARGEST, "{what} is larger than {} KiB, which no secret here is", LARGEST / 1024);
+    if bytes.len() as u64 > LARGEST {
+        return Err(too_large(what));
+    }
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
         if bytes.last() == Some(&b'\r') {
@@ -217,7 +202,8 @@ impl<'de> de::Visitor<'de> for RefVisitor {
     }
 }
 
-fn is_variable(name: &str) -> bool {
+/// Whether it can be the name of an environment variable.
+pub fn is_variable(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')

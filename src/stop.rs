@@ -34,6 +34,18 @@ impl Stop {
         Self { asked: Arc::default(), deadline, hold: watch::Sender::new(Hold::Firm) }
     }
 
+    /// The same word, and an earlier end.
+    #[must_use]
+    pub fn by(&self, deadline: Instant) -> Self {
+        Self { deadline, ..self.clone() }
+    }
+
+    /// For what has to be done although the word was said; only where the ledger is lost nothing more may begin.
+    #[must_use]
+    pub fn unasked(&self) -> Self {
+        Self { asked: Arc::default(), ..self.clone() }
+    }
+
     /// Says the word. Whoever waits in [`Stop::asked`] is woken.
     pub fn ask(&self) {
         self.asked.0.store(true, Ordering::Relaxed);

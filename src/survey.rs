@@ -1,10 +1,12 @@
 //! What is: every source and every target read, side by side.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, Utc};
 use futures_util::future::{join_all, try_join_all};
+use tokio::time::{Instant, timeout_at};
 
 use crate::config::Config;
 use crate::decision::{Inputs, Seen};
@@ -20,9 +22,31 @@ use crate::target::Target;
 pub struct RunContext<'a> {
     pub config: &'a Config,
     pub clock: Clock,
-    pub deadline: tokio::time::Instant,
+    pub deadlines: Deadlines,
     pub stop: &'a Stop,
     pub progress: &'a Progress,
+}
+
+/// When each part of a run is over at the latest.
+///
+/// Nothing is given before everything is read, for the limits are over all targets: were there one deadline for it all, a
+/// source or target that hangs would leave no time to serve anybody on the others.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// Half of the run's time: a source that asks for a minute's patience, as rate limits do, is still waited for.
+    pub sources: Instant,
+    /// Three quarters of it, so that a quarter is left for giving and taking back.
+    pub targets: Instant,
+    /// The run's own.
+    pub run: Instant,
+}
+
+impl Deadlines {
+    /// Of a run that begins now and has so long.
+    pub fn within(time: Duration) -> Self {
+        let now = Instant::now();
+        Self { sources: now + time / 2, targets: now + time * 3 / 4, run: now + time }
+    }
 }
 
 /// Requests sent so far, by source.
@@ -44,7 +68,9 @@ impl Connected {
     async fn see(&self, known: &Known<'_>, owned: Vec<Owned>, also: &BTreeSet<Email>) -> Seen {
         let mut asked = asked(known, &self.name, &owned);
         asked.emails.extend(also.iter().cloned());
-        let current = self.target.read(&asked).await;
+        // The adapter's own calls end by then, with a better sentence; what it waits for otherwise (a disk) does not.
+        let read = timeout_at(self.context.deadline(), self.target.read(&asked));
+        let current = read.await.unwrap_or_else(|_| Err(late()));
         Seen::new(owned, current.map_err(|error| format!("{error:#}")), |one| self.target.tenure(one))
     }
 }
@@ -99,6 +125,7 @@ impl RunContext<'_> {
             })
             .collect();
         inputs.targets = join_all(reading).await.into_iter().collect();
+        connected.iter().for_each(|connected| connected.context.prolong(self.deadlines.run));
         let unread = owned.into_iter().filter(|(_, owned)| !owned.is_empty()).map(|(name, owned)| {
             let why = if inputs.lost.contains(&name) { lost(owned.len()) } else { "it was not asked".into() };
             (name, Seen { owned, current: Err(why), tenures: BTreeMap::new() })
@@ -130,14 +157,14 @@ impl RunContext<'_> {
     ) -> Result<(Readings, SourceRequests, Vec<Witness>)> {
         let connecting = asked.iter().map(|(name, asked)| async move {
             let config = self.config.sources.get(name).with_context(|| format!("there is no source '{name}'"))?;
-            let context = Context::new(self.clock, self.deadline).heeding(self.stop);
+            let context = Context::new(self.clock, self.deadlines.sources).heeding(self.stop);
             let source = config.connect(context.clone()).await.with_context(|| format!("source '{name}'"))?;
             Ok::<_, anyhow::Error>((name, asked, source, context))
         });
         let connected = try_join_all(connecting).await?;
         let stage = self.progress.bar("Reading schedules", connected.len());
         let reading = connected.iter().map(|(_, asked, source, _)| async {
-            let answers = read_all(&**source, asked, window).await;
+            let answers = read_all(&**source, asked, window, self.deadlines.sources).await;
             stage.step();
             answers
         });
@@ -158,7 +185,7 @@ impl RunContext<'_> {
     async fn connect(&self, names: &BTreeSet<String>) -> Result<Vec<Connected>> {
         let connecting = names.iter().filter_map(|name| Some((name, self.config.targets.get(name)?)));
         let connecting = connecting.map(|(name, config)| async move {
-            let context = Context::new(self.clock, self.deadline).heeding(self.stop);
+            let context = Context::new(self.clock, self.deadlines.targets).heeding(self.stop);
             let target = config.connect(context.clone()).await.with_context(|| format!("target '{name}'"))?;
             Ok::<_, anyhow::Error>(Connected { name: name.clone(), target, context })
         });
@@ -171,13 +198,23 @@ async fn read_all(
     source: &dyn Source,
     asked: &BTreeSet<OnCall>,
     window: Period,
+    deadline: Instant,
 ) -> BTreeMap<OnCall, Result<crate::domain::Reading, String>> {
-    let mut answers = source.read(asked, window).await;
+    let Ok(mut answers) = timeout_at(deadline, source.read(asked, window)).await else {
+        return asked.iter().map(|asked| (asked.clone(), Err(format!("{asked}: {LATE}")))).collect();
+    };
     let answer = |asked: &OnCall| match answers.remove(asked) {
         Some(answer) => answer.map_err(|error| format!("{error:#}")),
         None => Err(format!("the source said nothing about {asked}")),
     };
     asked.iter().cloned().zip(asked.iter().map(answer)).collect()
+}
+
+/// What did not come to an end in its part of the run's time.
+const LATE: &str = "it was not read in the time that `deadline` in the config leaves for it";
+
+fn late() -> anyhow::Error {
+    anyhow::anyhow!(LATE)
 }
 
 fn lost(owned: usize) -> String {

@@ -145,13 +145,14 @@ impl Journal {
 
     /// That the run is over before it had a plan, because of `error`.
     pub fn failed(&self, error: &anyhow::Error, last: Option<&Record>) -> Event {
-        self.event(What::End {
-            verb: self.verb.to_owned(),
-            exit_code: Exit::CouldNotRun.code(),
-            counts: Counts::default(),
-            notes: noted(last).unwrap_or_default(),
-            error: Some(format!("{error:#}")),
-        })
+        self.over(Exit::CouldNotRun.code(), Some(format!("{error:#}")), last)
+    }
+
+    /// That a run is over that had no plan; `error` where that was too early. What the run before left undone is no news
+    /// to the next.
+    pub fn over(&self, exit_code: u8, error: Option<String>, last: Option<&Record>) -> Event {
+        let notes = noted(last).unwrap_or_default();
+        self.event(What::End { verb: self.verb.to_owned(), exit_code, counts: Counts::default(), notes, error })
     }
 }
 

@@ -24,6 +24,14 @@ pub(super) fn variable(name: &str) -> Option<OsString> {
     value.filter(|value| !value.is_empty())
 }
 
+/// What of our environment a command of the user's gets: where programs and its home are, its language and clock, and who
+/// runs it. Everything else may be a secret of somebody else's.
+pub fn of_commands() -> BTreeMap<OsString, OsString> {
+    const PASSED: [&str; 7] = ["PATH", "HOME", "LANG", "TZ", "TMPDIR", "USER", "LOGNAME"];
+    let passed = |name: &OsString| name.to_str().is_some_and(|name| PASSED.contains(&name) || name.starts_with("LC_"));
+    std::env::vars_os().filter(|(name, _)| passed(name)).collect()
+}
+
 impl Config {
     /// The config file: `explicit`, `$ONCALL_SYNC_CONFIG`, then the usual places; `None` where there is none.
     ///

@@ -20,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 use toml::de::DeTable;
 
 pub use check::check_window;
+pub use environment::of_commands;
 pub use fault::{Fault, Faults, near};
 pub use schema::schema;
 

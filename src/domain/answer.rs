@@ -124,7 +124,10 @@ pub enum Step {
         source: String,
         error: String,
     },
-    NoAccount,
+    NoAccount {
+        /// What the target says about it.
+        why: Option<String>,
+    },
     ManyAccounts {
         email: Email,
         accounts: usize,

@@ -120,6 +120,8 @@ pub enum Note {
     NoAccount {
         email: Email,
         name: String,
+        /// What the target says about it.
+        why: Option<String>,
     },
     ManyAccounts {
         email: Email,

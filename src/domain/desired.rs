@@ -209,7 +209,7 @@ impl<'a> Collector<'a> {
         let note = match found {
             Some([_]) => Note::Suspended { email, name },
             Some([_, _, ..]) => Note::ManyAccounts { email, name },
-            _ => Note::NoAccount { email, name },
+            _ => Note::NoAccount { why: self.current.absent.get(&email).cloned(), email, name },
         };
         self.notes.insert(note);
         None

@@ -293,7 +293,11 @@ impl<'a> Case<'a> {
             [_] => None,
             several => Some(Step::ManyAccounts { email: (*email).clone(), accounts: several.len() }),
         };
-        if accounts.is_empty() { Some(Step::NoAccount) } else { accounts.iter().find_map(one) }
+        if accounts.is_empty() {
+            let why = self.emails.iter().find_map(|email| self.current.absent.get(email)).cloned();
+            return Some(Step::NoAccount { why });
+        }
+        accounts.iter().find_map(one)
     }
 
     /// What the plan makes of it.

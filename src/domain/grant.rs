@@ -219,6 +219,9 @@ pub struct Asked {
 pub struct Current {
     /// Every account with one of the e-mails asked for, compared on our side; two for one e-mail are both here.
     pub accounts: Vec<Account>,
+    /// Why an e-mail asked for has no account here, where the target knows more than that, as the rest of a sentence.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub absent: BTreeMap<Email, String>,
     /// What each spelling asked for stands for, or a sentence that says why it stands for nothing.
     pub entitlements: BTreeMap<String, Result<BTreeSet<Entitlement>, String>>,
     /// Every grant of these entitlements and of the accesses owned, whoever made it.

@@ -215,6 +215,7 @@ impl World {
             accounts: (0..PEOPLE).map(account).collect(),
             entitlements: (0..ENTITLEMENTS).map(resolved).collect(),
             grants: self.grants.clone(),
+            ..Current::default()
         }
     }
 

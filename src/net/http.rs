@@ -165,7 +165,10 @@ impl Client {
             tracing::debug!("{call}: {} in {} ms", status.as_u16(), start.elapsed().as_millis());
             let body = answer?;
             match (self.later)(status, &body) {
-                Some(wait) => Err(Failure::passing(self.error(call, status, headers, &body), wait)),
+                Some(wait) => {
+                    let wait = fault::limit(&headers, self.context.now()).unwrap_or(wait);
+                    Err(Failure::passing(self.error(call, status, headers, &body), wait))
+                }
                 None => Ok((headers, body)),
             }
         });

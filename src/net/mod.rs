@@ -41,7 +41,7 @@ pub const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PK
 #[derive(Clone)]
 pub struct Context {
     clock: Clock,
-    deadline: Instant,
+    deadline: Arc<sync::Mutex<Instant>>,
     requests: Arc<AtomicU64>,
     places: Arc<Semaphore>,
     not_before: Arc<Mutex<Option<Instant>>>,
@@ -82,7 +82,7 @@ impl Context {
     pub fn new(clock: Clock, deadline: Instant) -> Self {
         Self {
             clock,
-            deadline,
+            deadline: Arc::new(sync::Mutex::new(deadline)),
             requests: Arc::default(),
             places: Arc::new(Semaphore::new(CONCURRENCY)),
             not_before: Arc::default(),
@@ -102,7 +102,12 @@ impl Context {
     }
 
     pub fn deadline(&self) -> Instant {
-        self.deadline
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From here on calls may last until `deadline`: another part of the run begins, with time of its own.
+    pub fn prolong(&self, deadline: Instant) {
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
     }
 
     /// Requests sent so far, attempts that failed included.
@@ -131,27 +136,28 @@ impl Context {
     }
 
     /// One attempt at one request: waits for a place and for a pause that the host asked for, counts it, and ends it
-    /// after `timeout` or at the run's deadline.
+    /// after `timeout` or at the deadline.
     pub async fn attempt<T>(&self, timeout: Duration, call: impl Future<Output = T>) -> Result<T> {
         let place = self.places.acquire().await.context("the connection's places are gone")?;
+        let deadline = self.deadline();
         let pause = *self.not_before.lock().await;
         if let Some(until) = pause.filter(|until| *until > Instant::now()) {
-            tokio::time::sleep_until(until.min(self.deadline)).await;
+            tokio::time::sleep_until(until.min(deadline)).await;
         }
         // Whatever has arrived meanwhile is seen to first: of an ended session of the ledger we learn before we send.
         tokio::task::yield_now().await;
         anyhow::ensure!(!self.stop.as_ref().is_some_and(Stop::is_lost), "not sent, because {LOST}");
         anyhow::ensure!(
-            Instant::now() < self.deadline,
-            "not sent, because the run's deadline has passed (`deadline` in the config sets it)"
+            Instant::now() < deadline,
+            "not sent, because the time is over that `deadline` in the config leaves for it"
         );
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let end = self.deadline.min(Instant::now() + timeout);
+        let end = deadline.min(Instant::now() + timeout);
         let answer = tokio::time::timeout_at(end, call).await;
         drop(place);
         answer.map_err(|_| {
-            if end == self.deadline {
-                anyhow::anyhow!("no answer before the run's deadline (`deadline` in the config sets it)")
+            if end == deadline {
+                anyhow::anyhow!("no answer in the time that `deadline` in the config leaves for it")
             } else {
                 anyhow::anyhow!("no answer within {} s (`timeout` in the config sets it)", timeout.as_secs_f32())
             }

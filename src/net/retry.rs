@@ -41,7 +41,7 @@ impl Failure {
     }
 }
 
-/// Tries until it succeeds, fails for good, has been tried five times, or would have to wait past the run's deadline.
+/// Tries until it succeeds, fails for good, has been tried five times, or would have to wait past the deadline.
 ///
 /// A wait that the server asked for keeps back every other call to that host as well.
 pub async fn retry<T, Attempt>(context: &Context, mut attempt: impl FnMut() -> Attempt) -> Result<T, Error>
@@ -68,7 +68,7 @@ where
             return Err(match again {
                 Wait::Backoff => error,
                 Wait::For(wait) => error.context(format!(
-                    "it asks to wait {} s, which is past the run's deadline (`deadline` in the config sets it)",
+                    "it asks to wait {} s, which is longer than `deadline` in the config leaves for it",
                     wait.as_secs()
                 )),
             });

@@ -224,8 +224,8 @@ fn missing(target: &str, step: &Step, zone: &Zone) -> (&'static str, String) {
                 shown(source)
             ),
         ),
-        Step::NoAccount => {
-            ("no-account", format!("there is no account on {target}; make one, or map the address under [aliases]"))
+        Step::NoAccount { why } => {
+            ("no-account", format!("there is no account on {target}{}", super::note::no_account(why.as_deref())))
         }
         Step::ManyAccounts { email, accounts } => (
             "many-accounts",

@@ -77,10 +77,9 @@ fn sentence(note: &Note, target: &str) -> String {
             shown(&person.id),
             shown(&schedule.name)
         ),
-        Note::NoAccount { email, name } => format!(
-            "{} is on call and has no account on {target}; make one, or map the address under [aliases]",
-            who(name, email)
-        ),
+        Note::NoAccount { email, name, why } => {
+            format!("{} is on call and has no account on {target}{}", who(name, email), no_account(why.as_deref()))
+        }
         Note::ManyAccounts { email, name } => format!(
             "{} is on call and has several accounts on {target}; leave one, or map the address under [aliases]",
             who(name, email)
@@ -126,6 +125,14 @@ fn sentence(note: &Note, target: &str) -> String {
         Note::NotAdoptable { grant, id, why } => {
             format!("{} ({}), which cannot be adopted: {why}", holds(grant), shown(&id.0))
         }
+    }
+}
+
+/// Why there is no account, where the target knows, or what to do.
+pub(super) fn no_account(why: Option<&str>) -> String {
+    match why {
+        Some(why) => format!(": {}", shown(why)),
+        None => "; make one, or map the address under [aliases]".to_owned(),
     }
 }
 

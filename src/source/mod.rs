@@ -3,6 +3,7 @@
 //! A new source is one folder with its `Config` and its [`Source`] in `mod.rs` and the vendor's requests in `api.rs`, and
 //! here its module, its name in [`SourceConfig`] and a line in each of the two matches below that.
 
+pub mod exec;
 pub mod file;
 pub mod pagerduty;
 
@@ -33,6 +34,7 @@ pub trait Source: Send + Sync {
 pub enum SourceConfig {
     Pagerduty(pagerduty::Config),
     File(file::Config),
+    Exec(exec::Config),
 }
 
 /// What every description of a source can do.
@@ -55,6 +57,7 @@ impl SourceConfig {
         match self {
             Self::Pagerduty(config) => config,
             Self::File(config) => config,
+            Self::Exec(config) => config,
         }
     }
 
@@ -62,6 +65,7 @@ impl SourceConfig {
         match self {
             Self::Pagerduty(config) => config,
             Self::File(config) => config,
+            Self::Exec(config) => config,
         }
     }
 

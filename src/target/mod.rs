@@ -3,7 +3,9 @@
 //! A new target is one folder with its `Config` and its [`Target`] in `mod.rs` and the vendor's requests in `api.rs`, and
 //! here its module, its name in [`TargetConfig`] and a line in each of the two matches below that.
 
+pub mod exec;
 pub mod file;
+pub mod github;
 pub mod okta;
 pub mod strongdm;
 
@@ -78,8 +80,10 @@ fn known<'a>(held: &'a Owned, platform: &str) -> Result<&'a GrantId> {
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum TargetConfig {
     Strongdm(strongdm::Config),
+    Github(github::Config),
     Okta(okta::Config),
     File(file::Config),
+    Exec(exec::Config),
 }
 
 /// What every description of a target can do.
@@ -101,16 +105,20 @@ impl TargetConfig {
     fn kind(&self) -> &(dyn Describe + Sync) {
         match self {
             Self::Strongdm(config) => config,
+            Self::Github(config) => config,
             Self::Okta(config) => config,
             Self::File(config) => config,
+            Self::Exec(config) => config,
         }
     }
 
     fn kind_mut(&mut self) -> &mut dyn Describe {
         match self {
             Self::Strongdm(config) => config,
+            Self::Github(config) => config,
             Self::Okta(config) => config,
             Self::File(config) => config,
+            Self::Exec(config) => config,
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod gate;
 pub mod pagerduty;
+pub mod plugin;
 pub mod postgres;
 pub mod strongdm;
 

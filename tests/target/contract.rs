@@ -1,14 +1,17 @@
-//! What every target promises, as one function.
+//! What every target promises, as one function: the steps of the library's own contract, which `check --conformance` walks
+//! as well, and around them what only a stage can bring about.
 //!
-//! A test file sets a [`Stage`] up and calls [`run`]. Each step ends with two readings, which must show the same.
+//! A test file sets a [`Stage`] up and calls [`run`]. Each step ends with readings, which must show the same.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use anyhow::Result;
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use oncall_sync::conformance::{Actor, Bench, Contract, Given, STEPS, Step, Subject, Verdict};
 use oncall_sync::domain::{
-    Access, Account, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Period, Reasons,
-    Tenure,
+    Access, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Period, Reasons, Tenure,
 };
 use oncall_sync::net::{Clock, Context};
 use oncall_sync::target::{Target, TargetConfig};
@@ -87,25 +90,60 @@ pub struct WrongToken {
     pub secret: String,
 }
 
+/// New instances of the stage's target.
+struct Configured(TargetConfig);
+
+#[async_trait(?Send)]
+impl Bench for Configured {
+    async fn connect(&self) -> Result<Box<dyn Target>> {
+        self.0.connect(context()).await
+    }
+}
+
 /// The contract, in order; answers which parts were skipped because the stage lacks them.
 pub async fn run(stage: &mut dyn Stage) -> Vec<&'static str> {
     let mut skipped = Vec::new();
-    let actors = begins_empty(stage).await;
-    let given = gives_once(stage, &actors).await;
+    let bench = Configured(stage.config());
+    let mut contract = Contract::new(
+        &bench,
+        Subject {
+            email: Email::new(ALICE),
+            nobody: Email::new(NOBODY),
+            spelling: stage.entitlement().to_owned(),
+            periods: [shift(8), shift(10), shift(4)],
+        },
+    );
+    let actors = begins_empty(stage, &mut contract).await;
+    contract.names_what_it_does_not_know(&actors.alice).await.expect("it goes on");
+    contract.tells_people_apart(&actors.alice).await.expect("it goes on");
+    let given = contract.gives_once(&actors.alice).await.expect("it goes on");
+    hold(&contract, &[Step::Grant, Step::Shown, Step::GrantAgain, Step::Owned]);
+    let given = given.expect("it was given");
+    assert_shows(stage, std::slice::from_ref(&given), None).await;
     let given = if stage.tenure() == Tenure::Standing {
         skipped.push("amend");
         given
     } else {
-        amends_without_a_gap(stage, &actors, given, &mut skipped).await
+        amends_without_a_gap(stage, &mut contract, &actors, given, &mut skipped).await
     };
-    let stranger = takes_back_ours_alone(stage, &actors, &given, &mut skipped).await;
-    names_what_it_does_not_know(stage).await;
+    let stranger = takes_back_ours_alone(stage, &mut contract, &actors, given, &mut skipped).await;
     flags_the_suspended(stage, &mut skipped).await;
     follows_pages(stage, &actors, stranger.as_ref(), &mut skipped).await;
     waits_out_a_refusal(stage, &mut skipped).await;
     refuses_a_wrong_token(stage, &mut skipped).await;
     stage.finish();
     skipped
+}
+
+/// Nothing has failed so far, and these steps were looked at.
+#[track_caller]
+fn hold(contract: &Contract, steps: &[Step]) {
+    let failed: Vec<_> =
+        contract.findings.list().into_iter().filter(|finding| finding.outcome == Verdict::Failed).collect();
+    assert_eq!(failed, []);
+    for step in steps {
+        assert_eq!(contract.findings.of(*step), Some(Verdict::Held), "{}", step.word());
+    }
 }
 
 /// From now on, for so many hours; whole seconds, for some targets keep no less.
@@ -155,81 +193,49 @@ fn sorted(mut current: Current) -> Current {
 }
 
 struct Actors {
-    alice: Account,
-    bob: Account,
-    entitlement: Entitlement,
+    alice: Actor,
+    bob: Actor,
 }
 
-impl Actors {
-    fn grant(&self, account: &Account, period: Period) -> Grant {
-        let access = Access { account: account.id.clone(), entitlement: self.entitlement.clone() };
-        Grant { access, email: account.email.clone(), period }
-    }
-}
-
-struct Given {
-    id: GrantId,
-    grant: Grant,
+fn grant(actor: &Actor, period: Period) -> Grant {
+    Grant { access: actor.access(), email: actor.account.email.clone(), period }
 }
 
 async fn read_all(stage: &dyn Stage) -> Current {
     reading(&stage.config(), &asked(&[ALICE, BOB, NOBODY], &[stage.entitlement()])).await
 }
 
-async fn begins_empty(stage: &dyn Stage) -> Actors {
+async fn begins_empty(stage: &dyn Stage, contract: &mut Contract<'_>) -> Actors {
+    let begun = contract.begins_empty().await.expect("it goes on");
+    hold(contract, &[Step::Answers, Step::Account, Step::Entitlement, Step::Empty, Step::Steady, Step::Nobody]);
+    let (alice, _) = begun.expect("an account and an entitlement");
+    assert_eq!(alice.tenure, stage.tenure());
     let current = read_all(stage).await;
     assert_eq!(current.grants, [], "nobody holds anything yet");
     let emails: Vec<_> = current.accounts.iter().map(|account| account.email.as_str()).collect();
     assert_eq!(BTreeSet::from_iter(&emails), BTreeSet::from([&ALICE, &BOB]), "whoever has an account, nobody else");
     assert_eq!(emails.len(), 2, "each account once");
     assert!(current.accounts.iter().all(|account| !account.suspended), "neither is suspended");
-    let found = current.entitlements.get(stage.entitlement()).expect("every spelling asked for has an answer");
-    let found = found.as_ref().expect("the entitlement exists");
-    assert_eq!(found.len(), 1, "one spelling, one entitlement: {found:?}");
-    let entitlement = found.first().expect("one").clone();
-    assert_eq!(connect(&stage.config()).await.tenure(&entitlement), stage.tenure());
-
-    let account = |email| current.accounts.iter().find(|account| account.email == Email::new(email)).cloned();
-    Actors { alice: account(ALICE).expect("Alice"), bob: account(BOB).expect("Bob"), entitlement }
-}
-
-async fn gives_once(stage: &dyn Stage, actors: &Actors) -> Given {
-    let wanted = actors.grant(&actors.alice, shift(8));
-    let target = connect(&stage.config()).await;
-    let id = target.grant(&wanted).await.expect("the grant is made");
-    assert_shows(stage, &[Given { id: id.clone(), grant: wanted.clone() }], None).await;
-
-    assert_eq!(target.grant(&wanted).await.expect("already held is success"), id, "the same instance");
-    let fresh = connect(&stage.config()).await;
-    assert_eq!(fresh.grant(&wanted).await.expect("already held is success"), id, "a new instance");
-    let given = Given { id, grant: wanted };
-    assert_shows(stage, std::slice::from_ref(&given), None).await;
-
-    let by_ownership = Asked { owned: BTreeSet::from([given.grant.access.clone()]), ..Asked::default() };
-    let current = reading(&stage.config(), &by_ownership).await;
-    let ids: Vec<_> = current.grants.iter().map(|held| &held.id).collect();
-    assert_eq!(ids, [&given.id], "what is owned is shown although nobody asks for its entitlement");
-    given
+    let account = current.accounts.into_iter().find(|account| account.email == Email::new(BOB)).expect("Bob");
+    let bob = Actor { account, ..alice.clone() };
+    Actors { alice, bob }
 }
 
 async fn amends_without_a_gap(
     stage: &mut dyn Stage,
+    contract: &mut Contract<'_>,
     actors: &Actors,
     mut given: Given,
     skipped: &mut Vec<&'static str>,
 ) -> Given {
-    for hours in [10, 4] {
+    for (step, hours) in [(Step::AmendLater, 10), (Step::AmendEarlier, 4)] {
         stage.watch();
-        let to = actors.grant(&actors.alice, shift(hours));
-        let held = owned(&given.id, &given.grant);
-        let id = connect(&stage.config()).await.amend(&held, &to).await.expect("the grant is moved");
-        let again = connect(&stage.config()).await.amend(&held, &to).await.expect("and again, as after a crash");
-        assert_eq!(again, id, "a move that has already happened answers the same id");
-        match stage.absences(&to.access) {
+        given = contract.moves(&actors.alice, given, step, shift(hours)).await.expect("it goes on");
+        hold(contract, &[step, Step::AmendAgain, Step::Dates]);
+        match stage.absences(&given.grant.access) {
             Some(absences) => assert_eq!(absences, Vec::<String>::new(), "access is never absent in between"),
             None => note(skipped, "watch"),
         }
-        given = Given { id, grant: to };
         assert_shows(stage, std::slice::from_ref(&given), None).await;
     }
     given
@@ -237,8 +243,9 @@ async fn amends_without_a_gap(
 
 async fn takes_back_ours_alone(
     stage: &mut dyn Stage,
+    contract: &mut Contract<'_>,
     actors: &Actors,
-    given: &Given,
+    given: Given,
     skipped: &mut Vec<&'static str>,
 ) -> Option<GrantId> {
     let stranger = stage.stranger();
@@ -246,32 +253,23 @@ async fn takes_back_ours_alone(
         Some(id) => {
             let current = read_all(stage).await;
             let held = current.grants.iter().find(|held| held.id == *id).expect("a stranger's grant is shown");
-            assert_eq!(held.access, actors.grant(&actors.bob, shift(8)).access, "as whose it is");
+            assert_eq!(held.access, actors.bob.access(), "as whose it is");
         }
         None => skipped.push("stranger"),
     }
-    let held = owned(&given.id, &given.grant);
-    let target = connect(&stage.config()).await;
-    target.revoke(&held).await.expect("ours is taken back");
-    assert_shows(stage, &[], stranger.as_ref()).await;
-    target.revoke(&held).await.expect("what is already gone is success");
-    connect(&stage.config()).await.revoke(&held).await.expect("for a new instance, too");
+    contract.takes_back(&actors.alice, given).await.expect("it goes on");
+    let left_out = match (&stranger, stage.tenure()) {
+        (Some(_), Tenure::Standing) => &[Step::AmendLater, Step::AmendEarlier, Step::AmendAgain, Step::NeverAbsent][..],
+        (Some(_), _) => &[Step::NeverAbsent],
+        (None, Tenure::Standing) => {
+            &[Step::AmendLater, Step::AmendEarlier, Step::AmendAgain, Step::NeverAbsent, Step::Foreign]
+        }
+        (None, _) => &[Step::NeverAbsent, Step::Foreign],
+    };
+    let steps: Vec<Step> = STEPS.into_iter().filter(|step| !left_out.contains(step)).collect();
+    hold(contract, &steps);
     assert_shows(stage, &[], stranger.as_ref()).await;
     stranger
-}
-
-async fn names_what_it_does_not_know(stage: &dyn Stage) {
-    let misspelled = format!("{}x", stage.entitlement());
-    let current = reading(&stage.config(), &asked(&[ALICE], &[&misspelled, stage.entitlement()])).await;
-    let error = current.entitlements.get(&misspelled).expect("every spelling asked for has an answer");
-    let error = error.as_ref().expect_err("what does not exist is an error");
-    // A prefix such as `role:` may be put in words.
-    let name = |spelling: &str| spelling.rsplit(':').next().expect("never empty").to_owned();
-    let (unknown, near) = (name(&misspelled), name(stage.entitlement()));
-    assert!(error.contains(&unknown), "it names what was asked for: {error}");
-    assert!(error.replace(&unknown, "").contains(&near), "it names the near match: {error}");
-    let other = current.entitlements.get(stage.entitlement()).expect("the other has an answer");
-    assert!(other.is_ok(), "one unknown spelling spoils no other: {other:?}");
 }
 
 async fn flags_the_suspended(stage: &dyn Stage, skipped: &mut Vec<&'static str>) {
@@ -296,12 +294,12 @@ async fn follows_pages(
     let target = connect(&stage.config()).await;
     let mut given = Vec::new();
     let people = if stranger.is_some() { vec![&actors.alice] } else { vec![&actors.alice, &actors.bob] };
-    for account in people {
-        let grant = actors.grant(account, shift(8));
-        given.push(Given { id: target.grant(&grant).await.expect("the grant is made"), grant });
+    for actor in people {
+        let grant = grant(actor, shift(8));
+        given.push(Given::new(target.grant(&grant).await.expect("the grant is made"), grant));
     }
     assert_shows(stage, &given, stranger).await;
-    for Given { id, grant } in &given {
+    for Given { id, grant, .. } in &given {
         target.revoke(&owned(id, grant)).await.expect("it is taken back");
     }
     assert_shows(stage, &[], stranger).await;
@@ -347,7 +345,7 @@ async fn assert_shows(stage: &dyn Stage, given: &[Given], stranger: Option<&Gran
     let expected: BTreeSet<_> = given.iter().map(|given| &given.id).chain(stranger).collect();
     assert_eq!(shown, expected, "{:#?}", current.grants);
     assert_eq!(current.grants.len(), expected.len(), "each grant once");
-    for Given { id, grant } in given {
+    for Given { id, grant, .. } in given {
         let held = current.grants.iter().find(|held| held.id == *id).expect("shown");
         assert_is(held, grant, stage.tenure());
     }

@@ -1,5 +1,6 @@
 //! Each target against its stand-in, over real sockets.
 
 mod contract;
+mod exec;
 mod file;
 mod strongdm;

@@ -14,7 +14,7 @@ use oncall_sync::report::Report;
 use oncall_sync::run::{self, Order};
 use oncall_sync::selection::{Narrowing, Selection};
 use oncall_sync::stop::Stop;
-use oncall_sync::survey::RunContext;
+use oncall_sync::survey::{Deadlines, RunContext};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -113,10 +113,10 @@ impl Ours {
 
     fn sync(&self, at: i64) -> Report {
         let done = self.runtime.block_on(async {
-            let deadline = tokio::time::Instant::now() + Duration::from_secs(240);
-            let (stop, progress) = (Stop::at(deadline), Progress::new(true));
+            let deadlines = Deadlines::within(Duration::from_secs(240));
+            let (stop, progress) = (Stop::at(deadlines.run), Progress::new(true));
             let clock = Clock::new(oracle::utc(at));
-            let run = RunContext { config: &self.config, clock, deadline, stop: &stop, progress: &progress };
+            let run = RunContext { config: &self.config, clock, deadlines, stop: &stop, progress: &progress };
             let (now, window) = (oracle::utc(at), self.config.window);
             let order = Order { now, window, dry_run: false, force: false, expected: None, record: None };
             run::sync(&run, &self.selection, order).await

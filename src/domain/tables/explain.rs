@@ -63,7 +63,7 @@ fn steps(steps: &[Step]) -> String {
         Step::UsedUp { limit, .. } => format!("used up {}", length(*limit)),
         Step::NoEmail { person, .. } => format!("no e-mail of {}", person.name),
         Step::SourceDown { rule, error, .. } => format!("{rule} {error}"),
-        Step::NoAccount => "no account".into(),
+        Step::NoAccount { why } => why.as_ref().map_or("no account".into(), |why| format!("no account: {why}")),
         Step::ManyAccounts { accounts, .. } => format!("{accounts} accounts"),
         Step::Suspended { .. } => "suspended".into(),
         Step::NoEntitlement { why, .. } => why.clone(),

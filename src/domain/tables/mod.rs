@@ -110,7 +110,10 @@ fn said(plan: &Plan) -> String {
     });
     let notes = plan.notes.iter().map(|note| match note {
         Note::NoEmail { person, schedule } => format!("no e-mail of {} in {}", person.name, schedule.name),
-        Note::NoAccount { email, name } => format!("no account of {name}, {email}"),
+        Note::NoAccount { email, name, why } => {
+            let why = why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            format!("no account of {name}, {email}{why}")
+        }
         Note::ManyAccounts { email, name } => format!("many accounts of {name}, {email}"),
         Note::Suspended { email, name } => format!("suspended {name}, {email}"),
         Note::NoEntitlement { rule, entitlement, why } => format!("no {entitlement} for {rule}: {why}"),
@@ -158,7 +161,7 @@ impl Setup {
         let current = Current {
             accounts: vec![account],
             entitlements: ["e", "f"].map(|id| (id.into(), Ok(BTreeSet::from([entitlement(id)])))).into(),
-            grants: Vec::new(),
+            ..Current::default()
         };
         let setup = Self {
             window: 2100,

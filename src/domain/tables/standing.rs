@@ -50,6 +50,11 @@ fn rule() -> Rule {
 
 /// What is desired at minute 10 for somebody on call from 0 to 100, who holds `owned`, where the target has `accounts`.
 fn desired(email: Option<&str>, accounts: Vec<Account>, owned: &[Owned]) -> Desired {
+    let entitlements = BTreeMap::from([("e".into(), Ok(BTreeSet::from([access().entitlement])))]);
+    desired_on(email, Current { accounts, entitlements, ..Current::default() }, owned)
+}
+
+fn desired_on(email: Option<&str>, current: Current, owned: &[Owned]) -> Desired {
     let mut shift = shift(0, 100);
     shift.person.email = email.map(Email::new);
     let reading =
@@ -60,8 +65,7 @@ fn desired(email: Option<&str>, accounts: Vec<Account>, owned: &[Owned]) -> Desi
     let aliases = BTreeMap::new();
     let known =
         Known { now: at(10), window, rules: &rules, readings: &readings, aliases: &aliases, other_rules_stand: false };
-    let entitlements = BTreeMap::from([("e".into(), Ok(BTreeSet::from([access().entitlement])))]);
-    known.desired("t", &Current { accounts, entitlements, grants: vec![] }, owned)
+    known.desired("t", &current, owned)
 }
 
 #[test]
@@ -79,6 +83,21 @@ fn somebody_on_call_whose_new_email_has_no_account_keeps_what_the_old_one_got() 
     }
     let moved = desired(Some(new), vec![account(new, false)], &owned);
     assert!(matches!(&moved.grants[..], [one] if one.grant.access.account == AccountId::from("b")), "{moved:?}");
+}
+
+/// An outsider of the organisation, an invitation that waits: only the target knows what a person has to do.
+#[test]
+fn what_the_target_says_of_somebody_without_an_account_is_in_the_note() {
+    let noted = |absent: &[(&str, &str)]| {
+        let absent = absent.iter().map(|(email, why)| (Email::new(email), (*why).to_owned())).collect();
+        let desired = desired_on(Some("p@example.com"), Current { absent, ..Current::default() }, &[]);
+        desired.notes.into_iter().find_map(|note| match note {
+            Note::NoAccount { why, .. } => Some(why),
+            _ => None,
+        })
+    };
+    assert_eq!(noted(&[("p@example.com", "'p' is no member")]), Some(Some("'p' is no member".into())));
+    assert_eq!(noted(&[("q@example.com", "'q' is no member")]), Some(None));
 }
 
 /// The source was not asked so far ahead: `--window 1d` by hand must not undo what a run of every day gave.

@@ -98,9 +98,7 @@ pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
 /// A 403 is a limit where the headers speak of one (GitHub: "Rate limits for the REST API"), and a lack of rights elsewhere.
 pub fn passing(status: StatusCode, headers: &HeaderMap, method: &Method) -> bool {
     match status {
-        StatusCode::FORBIDDEN => {
-            headers.contains_key(RETRY_AFTER) || REMAINING.iter().any(|name| is_zero(headers, name))
-        }
+        StatusCode::FORBIDDEN => is_limit(headers),
         StatusCode::REQUEST_TIMEOUT
         | StatusCode::TOO_MANY_REQUESTS
         | StatusCode::BAD_GATEWAY
@@ -109,6 +107,16 @@ pub fn passing(status: StatusCode, headers: &HeaderMap, method: &Method) -> bool
         StatusCode::INTERNAL_SERVER_ERROR => method == Method::GET,
         _ => false,
     }
+}
+
+/// How long a limit asks to wait that only the body speaks of, whatever the status (GraphQL answers 200); `None` where the
+/// headers know of no limit.
+pub fn limit(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Wait> {
+    is_limit(headers).then(|| wait(StatusCode::TOO_MANY_REQUESTS, headers, now))
+}
+
+fn is_limit(headers: &HeaderMap) -> bool {
+    headers.contains_key(RETRY_AFTER) || REMAINING.iter().any(|name| is_zero(headers, name))
 }
 
 fn is_zero(headers: &HeaderMap, name: &str) -> bool {
@@ -220,6 +228,19 @@ mod tests {
         assert!(forbidden(&[("retry-after", "60")]));
         assert!(!forbidden(&[("x-ratelimit-remaining", "4000"), ("x-ratelimit-reset", "1772323230")]));
         assert!(!forbidden(&[]));
+    }
+
+    #[test]
+    fn a_limit_that_only_the_body_speaks_of_ends_when_the_headers_say() {
+        let at = |headers: &[(&'static str, &'static str)]| {
+            let headers =
+                headers.iter().map(|(name, value)| (name.parse().expect("name"), value.parse().expect("value")));
+            limit(&headers.collect(), "2026-03-01T00:00:00Z".parse().expect("an instant"))
+        };
+        let reset = ("x-ratelimit-reset", "1772323230");
+        assert_eq!(at(&[("x-ratelimit-remaining", "0"), reset]), Some(Wait::For(Duration::from_secs(31))));
+        assert_eq!(at(&[("retry-after", "2")]), Some(Wait::For(Duration::from_secs(2))));
+        assert_eq!(at(&[("x-ratelimit-remaining", "4000"), reset]), None, "sent with every answer");
     }
 
     #[test]

@@ -148,7 +148,7 @@ impl Document {
         let grants = grants
             .filter(|held| wanted.contains(&held.access.entitlement) || asked.owned.contains(&held.access))
             .collect();
-        Current { accounts: self.accounts(asked), entitlements, grants }
+        Current { accounts: self.accounts(asked), entitlements, grants, ..Current::default() }
     }
 
     fn accounts(&self, asked: &Asked) -> Vec<Account> {

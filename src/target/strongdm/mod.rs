@@ -257,7 +257,7 @@ impl super::Target for StrongDm {
         };
         let (accounts, (entitlements, wanted, grants)) = tokio::try_join!(self.accounts(&asked.emails), grants)?;
         *self.seen() = Seen { grants: grants.clone(), entitlements: wanted };
-        Ok(Current { accounts, entitlements, grants: grants.into_values().collect() })
+        Ok(Current { accounts, entitlements, grants: grants.into_values().collect(), ..Current::default() })
     }
 
     async fn grant(&self, wanted: &Grant) -> Result<GrantId> {

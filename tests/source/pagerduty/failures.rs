@@ -137,7 +137,7 @@ async fn a_service_that_never_answers_is_an_error_within_the_deadline() {
     let raw = Raw::silent();
     let asked_at = Instant::now();
     let sentence = brief_refusal(&raw.url(), "u+key", "60s").await;
-    assert!(sentence.contains("no answer before the run's deadline"), "{sentence}");
+    assert!(sentence.contains("no answer in the time that `deadline` in the config leaves for it"), "{sentence}");
     assert!(asked_at.elapsed() < Duration::from_secs(30), "waited for {:?}", asked_at.elapsed());
 }
 

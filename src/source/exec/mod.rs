@@ -1,0 +1,141 @@
+//! Any command as a source: a program of the user's that speaks the protocol of `exec`.
+
+pub mod api;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::domain::{Coverage, Email, OnCall, Period, Person, Reading, Schedule, Shift};
+use crate::harmless::shown;
+use crate::net::Context;
+use crate::plugin::{Each, Plugin, Words, check_dates};
+
+pub use crate::plugin::Config;
+
+/// Remarks of one schedule that are told one by one: a report is for reading.
+const REMARKS_TOLD: usize = 20;
+
+#[async_trait]
+impl super::Describe for Config {
+    fn resolve(&mut self, folder: &Path) {
+        Self::resolve(self, folder);
+    }
+
+    fn faults(&self) -> Vec<String> {
+        Self::faults(self)
+    }
+
+    async fn connect(&self, context: Context) -> Result<Box<dyn super::Source>> {
+        Ok(Box::new(Exec { plugin: Self::connect(self, context).await? }))
+    }
+}
+
+/// What a command tells of schedules.
+pub struct Exec {
+    plugin: Plugin,
+}
+
+impl Exec {
+    async fn all(&self, asked: &BTreeSet<OnCall>, window: Period) -> Result<api::Reading> {
+        let window = window.whole_seconds();
+        let request = api::Read {
+            asked: asked.iter().map(|OnCall::Schedule(name)| name.clone()).collect(),
+            window: api::Window { from: window.start(), until: window.end() },
+        };
+        self.plugin.call("read", &request).await
+    }
+
+    fn one(&self, name: &str, answer: Option<Each<api::Schedule>>, window: Period) -> Result<Reading> {
+        let words = self.plugin.words();
+        let about = |why: String| self.plugin.unusable("read", &format!("of schedule '{}': {why}", shown(name)));
+        match answer {
+            None => Err(self.plugin.unusable("read", &format!("it says nothing of schedule '{}'", shown(name)))),
+            Some(Each::Unusable(why)) => Err(about(why)),
+            Some(Each::Error(error)) => {
+                Err(anyhow!("the command '{}' says: {}", self.plugin.name(), words.sentence(&error)))
+            }
+            Some(Each::Is(schedule)) => reading(schedule, window, words).map_err(about),
+        }
+    }
+}
+
+#[async_trait]
+impl super::Source for Exec {
+    async fn read(&self, asked: &BTreeSet<OnCall>, window: Period) -> BTreeMap<OnCall, Result<Reading>> {
+        if asked.is_empty() {
+            return BTreeMap::new();
+        }
+        let mut answered = self.all(asked, window).await;
+        let answer = |asked: &OnCall| {
+            let OnCall::Schedule(name) = asked;
+            match &mut answered {
+                Ok(api::Reading { schedules }) => self.one(name, schedules.remove(name), window),
+                Err(error) => Err(anyhow!("{error:#}")),
+            }
+        };
+        asked.iter().cloned().zip(asked.iter().map(answer)).collect()
+    }
+}
+
+/// The schedule in our words, with the shifts that touch `window`, each once.
+///
+/// # Errors
+/// The first thing in it that makes no sense: an answer that does not is not half believed.
+fn reading(answer: api::Schedule, window: Period, words: &Words) -> Result<Reading, String> {
+    let api::Schedule { id, name, shifts: listed, coverage, remarks } = answer;
+    words.word("its id", &id)?;
+    words.word("its name", &name)?;
+    let schedule = Schedule { id, name };
+    let mut shifts = BTreeSet::new();
+    for shift in listed {
+        let shift = self::shift(shift, &schedule, words)?;
+        let (begins, ends) =
+            (shift.start.unwrap_or(DateTime::<Utc>::MIN_UTC), shift.end.unwrap_or(DateTime::<Utc>::MAX_UTC));
+        if Period::new(begins, ends).is_some_and(|period| period.overlaps(&window)) {
+            shifts.insert(shift);
+        }
+    }
+    let coverage = match coverage {
+        api::Coverage::Window => Coverage::Window,
+        api::Coverage::Now => Coverage::Instant,
+    };
+    let mut told: Vec<String> = remarks.iter().take(REMARKS_TOLD).map(|remark| words.sentence(remark)).collect();
+    if let Some(more) = remarks.len().checked_sub(REMARKS_TOLD).filter(|more| *more > 0) {
+        told.push(format!("the command has {more} more remarks on schedule '{}'", shown(&schedule.name)));
+    }
+    if shifts.is_empty() && told.is_empty() {
+        told.push("nobody is on call in the window".to_owned());
+    }
+    Ok(Reading { schedule, coverage, shifts: shifts.into_iter().collect(), remarks: told })
+}
+
+fn shift(shift: api::Shift, schedule: &Schedule, words: &Words) -> Result<Shift, String> {
+    let api::Shift { person: api::Person { id, name, email }, level, start, end } = shift;
+    words.word("the id of a person", &id)?;
+    let whose = format!("'{}'", shown(&id));
+    words.word(&format!("the name of person {whose}"), &name)?;
+    check_dates(&format!("a shift of person {whose}"), start, end)?;
+    if level == Some(0) {
+        return Err(format!("a shift of person {whose} is at level 0, and the first level is 1"));
+    }
+    let address = |email: &str| match Email::parse(email.trim()) {
+        Some(_) => words.word(&format!("the e-mail of person {whose}"), email).map(Email::new),
+        None => Err(format!("the e-mail of person {whose} is none: '{}'", shown(email))),
+    };
+    // An address that is left empty in some form is none as well.
+    let email = email.filter(|email| !email.trim().is_empty()).as_deref().map(address).transpose()?;
+    Ok(Shift {
+        schedule: schedule.clone(),
+        level,
+        person: Person { id, name, email },
+        start,
+        end,
+        overrides: Vec::new(),
+    })
+}

@@ -1,0 +1,159 @@
+//! GitHub's errors as sentences, and which of them pass.
+
+use std::time::Duration;
+
+use ::http::StatusCode;
+use anyhow::Error;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::graphql::Refused;
+use crate::net::{Wait, http};
+
+/// What a secondary limit without a word of when asks for: "wait for at least one minute" ("Rate limits for the REST API",
+/// GitHub docs).
+const SECONDARY: Duration = Duration::from_secs(60);
+
+#[derive(Deserialize)]
+struct Said {
+    #[serde(default)]
+    message: Option<String>,
+    #[serde(default)]
+    errors: Vec<Value>,
+}
+
+/// An answer that was not success, in a sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("{sentence}")]
+struct Explained {
+    status: u16,
+    sentence: String,
+}
+
+/// The limits that GitHub speaks of in words: the secondary ones in a 403, and those of GraphQL in a 200.
+pub fn later(status: StatusCode, body: &[u8]) -> Option<Wait> {
+    if !matches!(status, StatusCode::OK | StatusCode::FORBIDDEN) {
+        return None;
+    }
+    // A page of a thousand members holds no errors and is not read twice.
+    if status == StatusCode::OK && !contains(body, b"\"errors\"") {
+        return None;
+    }
+    let said: Said = serde_json::from_slice(body).ok()?;
+    let is_secondary = |text: &str| text.contains("secondary rate limit") || text.contains("abuse detection mechanism");
+    let texts = said.errors.iter().filter_map(|error| error.get("message")?.as_str()).chain(said.message.as_deref());
+    if texts.map(str::to_lowercase).any(|text| is_secondary(&text)) {
+        return Some(Wait::For(SECONDARY));
+    }
+    let kind = |error: &Value| error.get("type").and_then(Value::as_str).map(str::to_owned);
+    (status == StatusCode::OK && said.errors.iter().any(|error| kind(error).as_deref() == Some("RATE_LIMITED")))
+        .then_some(Wait::Backoff)
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
+
+/// The status of an answer that was not success.
+pub fn status(error: &Error) -> Option<u16> {
+    let plain = http::status(error).map(|status| status.as_u16());
+    plain.or_else(|| error.downcast_ref::<Explained>().map(|explained| explained.status))
+}
+
+/// Whether GitHub understood, and does not answer this of us; whatever else fails may be different the next time.
+pub fn is_refusal(error: &Error) -> bool {
+    error.is::<Refused>() || matches!(status(error), Some(403 | 404))
+}
+
+/// The same error with what GitHub said in words, and what to do.
+pub fn explained(error: Error) -> Error {
+    let Some(answer) = error.downcast_ref::<http::Error>() else { return error };
+    let said = said(&answer.body);
+    let status = answer.status.as_u16();
+    let lower = said.as_deref().unwrap_or_default().to_lowercase();
+    let advice = match status {
+        401 => {
+            ": the token is wrong, has ended or was revoked, or the App's key is not this App's; check `token`, or `app_id` \
+                and `private_key`"
+        }
+        403 if is_of_provider(&lower) => {
+            ": an identity provider decides who is in this team, and GitHub takes no change by anybody else; give access by the \
+             provider's own group, or name a team that is not synchronised"
+        }
+        403 if lower.contains("saml enforcement") => {
+            ": the organisation wants single sign-on of every token; authorise this one for it (Settings, Tokens, Configure SSO)"
+        }
+        403 => {
+            ": the token may not do this; it needs the scope `admin:org` (classic), or the organisation permission \
+                Members: write (fine-grained, App), and its owner must be an owner of the organisation or maintain the team"
+        }
+        404 => ": it is not there, or this token is not shown it",
+        429 => ": the rate limit is used up, and stayed so over several attempts; other users of the token share it",
+        _ if said.is_none() => return error,
+        _ => "",
+    };
+    let said = said.map(|said| format!(" (GitHub says: {said})")).unwrap_or_default();
+    Error::new(Explained { status, sentence: format!("{} answered {}{advice}{said}", answer.call, answer.status) })
+}
+
+/// Whether the words, in lower case, say that a team belongs to an identity provider. GitHub documents the status alone
+/// ("Forbidden if team synchronization is set up"), so any of its terms for it counts.
+fn is_of_provider(said: &str) -> bool {
+    ["synchroni", "team sync", "identity provider", "externally managed", "external group"]
+        .iter()
+        .any(|term| said.contains(term))
+}
+
+/// What an error's body says.
+fn said(body: &str) -> Option<String> {
+    let said: Said = serde_json::from_str(body).ok()?;
+    let each = said.errors.iter().filter_map(|error| match error {
+        Value::String(text) => Some(text.clone()),
+        error => error.get("message").or(error.get("code")).and_then(Value::as_str).map(str::to_owned),
+    });
+    let texts: Vec<_> = said.message.into_iter().chain(each).filter(|text| !text.trim().is_empty()).collect();
+    (!texts.is_empty()).then(|| http::start(&texts.join("; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u16, body: &str) -> String {
+        let status = StatusCode::from_u16(status).expect("a status");
+        let call = "PUT /orgs/acme/teams/dba/memberships/ada on api.github.com".to_owned();
+        let headers = ::http::HeaderMap::new();
+        format!("{:#}", explained(http::Error { call, status, headers, body: body.into() }.into()))
+    }
+
+    #[test]
+    fn a_limit_in_words_is_told_from_a_lack_of_rights() {
+        let secondary = br#"{"message":"You have exceeded a secondary rate limit. Please wait a few minutes."}"#;
+        assert_eq!(later(StatusCode::FORBIDDEN, secondary), Some(Wait::For(SECONDARY)));
+        let rights = br#"{"message":"Must have admin rights to Repository."}"#;
+        assert_eq!(later(StatusCode::FORBIDDEN, rights), None);
+        assert_eq!(later(StatusCode::NOT_FOUND, secondary), None);
+        assert_eq!(later(StatusCode::FORBIDDEN, b"<html>"), None);
+    }
+
+    #[test]
+    fn a_limit_of_graphql_is_one_although_it_answers_200() {
+        let limited = br#"{"errors":[{"type":"RATE_LIMITED","message":"API rate limit exceeded for user ID 1."}]}"#;
+        assert_eq!(later(StatusCode::OK, limited), Some(Wait::Backoff));
+        let missing = br#"{"data":{"user":null},"errors":[{"type":"NOT_FOUND","message":"Could not resolve"}]}"#;
+        assert_eq!(later(StatusCode::OK, missing), None);
+        assert_eq!(later(StatusCode::OK, br#"{"data":{"team":{"name":"RATE_LIMITED"}}}"#), None);
+    }
+
+    #[test]
+    fn the_usual_mistakes_come_with_what_to_do() {
+        assert!(answered(401, r#"{"message":"Bad credentials"}"#).contains("(GitHub says: Bad credentials)"));
+        let synchronised = answered(403, r#"{"message":"This team is managed by Team Synchronization"}"#);
+        assert!(synchronised.contains("an identity provider decides"), "{synchronised}");
+        let rights = answered(403, r#"{"message":"You must be an admin to add a team membership."}"#);
+        assert!(rights.contains("Members: write") && !rights.contains("identity provider"), "{rights}");
+        let invalid = answered(422, r#"{"message":"Validation Failed","errors":[{"code":"unprocessable"},"no"]}"#);
+        assert!(invalid.contains("Validation Failed; unprocessable; no"), "{invalid}");
+        assert!(answered(500, "<html>").contains("`<html>`"));
+    }
+}

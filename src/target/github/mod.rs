@@ -1,0 +1,376 @@
+//! GitHub: memberships of an organisation's teams.
+//!
+//! A membership has no dates: it stands until it is taken back, and nothing can be written on it, so the ledger alone knows
+//! which are ours. Adding somebody answers the same whether they were in the team before or not, makes a plain member of a
+//! maintainer and invites an outsider into the organisation ("Add or update team membership for a user", GitHub docs); so
+//! everybody is looked up first, and only an active member of the organisation who is not in the team is added.
+//!
+//! Accounts and teams go by their numbers. A login can be given up and taken by somebody else, and a slug changes with the
+//! team's name: what is owned by number is given and taken under the name that has this number in the run's reading, or
+//! that GitHub says has it now.
+//!
+//! With 50 teams, 1 000 members of the organisation and 200 people on call, a run reads by 2 calls for the teams and their
+//! members (25 teams each; more only where a team has over 100 members), side by side with 2 calls for the people where
+//! `logins` names them or their name at the SAML provider is their e-mail. Whoever is found by neither costs everybody
+//! together 10 calls more, the whole list of members, which brings the identities along; SCIM's 10 pages come meanwhile, 9
+//! of them at once. An unknown or renamed team costs one call for every 100 teams there are. An App adds 2 calls for its
+//! token. Each change is one call.
+
+mod api;
+mod credential;
+mod fault;
+mod graphql;
+mod people;
+mod teams;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context as _, Result, bail};
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use self::api::Api;
+use self::credential::{Installed, Signed};
+use self::people::{People, Ways};
+use self::teams::Teams;
+use super::{known, not_given, not_taken_back};
+use crate::domain::{Access, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure};
+use crate::net::http::Credential;
+use crate::net::jwt::Signer;
+use crate::net::{self, Context};
+use crate::secret::SecretRef;
+use crate::span::Span;
+
+/// How people call it.
+const NAME: &str = "GitHub";
+
+/// The teams of a GitHub organisation.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The organisation, as its address spells it.
+    pub org: String,
+    /// A token of an owner (classic: `admin:org`; fine-grained: Members, read and write), or else a GitHub App's keys.
+    #[serde(default)]
+    pub token: Option<SecretRef>,
+    /// The id (or client id) of a GitHub App with the organisation permission Members, read and write.
+    #[serde(default)]
+    pub app_id: Option<String>,
+    /// The App's private key (PEM).
+    #[serde(default)]
+    pub private_key: Option<SecretRef>,
+    /// The App's installation in the organisation; found by itself if not given.
+    #[serde(default)]
+    pub installation_id: Option<u64>,
+    /// `https://api.github.com` if not given; `https://HOST/api/v3` for a GitHub Enterprise Server.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// The enterprise whose SCIM users tell who has which login (managed users); needs a token with `scim:enterprise`.
+    #[serde(default)]
+    pub enterprise: Option<String>,
+    /// E-mail to login, for whoever GitHub cannot tell.
+    #[serde(default)]
+    pub logins: BTreeMap<String, String>,
+    /// A private CA's certificates (PEM), trusted beside the usual ones.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// How long one attempt at one request may take; 30 s if not given.
+    #[serde(default)]
+    pub timeout: Option<Span>,
+}
+
+#[async_trait]
+impl super::Describe for Config {
+    fn resolve(&mut self, folder: &Path) {
+        for secret in self.token.iter_mut().chain(&mut self.private_key) {
+            secret.resolve(folder);
+        }
+        if let Some(file) = &mut self.ca_file {
+            *file = folder.join(&*file);
+        }
+    }
+
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let app = [self.app_id.is_some(), self.private_key.is_some()];
+        match (self.token.is_some(), app) {
+            (true, [false, false]) | (false, [true, true]) => {}
+            (true, _) => faults.push("it has both a `token` and a GitHub App's keys; leave one way out".into()),
+            (false, [false, false]) => {
+                faults.push(
+                    "it has no `token`, and no `app_id` with `private_key` either; one of the two is needed".into(),
+                );
+            }
+            (false, [true, false]) => faults.push("it has an `app_id` and no `private_key` to prove it with".into()),
+            (false, [false, true]) => faults.push("it has a `private_key` and no `app_id` that it belongs to".into()),
+        }
+        if self.installation_id.is_some() && self.app_id.is_none() {
+            faults.push("it has an `installation_id`, which is a GitHub App's, and no `app_id`".into());
+        }
+        let mut seen = BTreeSet::new();
+        for (email, login) in &self.logins {
+            if Email::parse(email).is_none() {
+                faults.push(format!("`logins` maps '{email}', which is no e-mail; write it as \"EMAIL\" = \"LOGIN\""));
+            }
+            if !seen.insert(Email::new(email)) {
+                faults.push(format!("`logins` maps {} twice; leave one of the two", Email::new(email)));
+            }
+            if login.trim().is_empty() {
+                faults.push(format!("`logins` maps {email} to nothing; a login belongs there"));
+            }
+        }
+        if self.org.trim().is_empty() {
+            faults.push("`org` names nothing; the organisation's name belongs there".into());
+        }
+        faults
+    }
+
+    async fn connect(&self, context: Context) -> Result<Box<dyn super::Target>> {
+        Ok(Box::new(GitHub::connect(self, context).await?))
+    }
+}
+
+/// A GitHub organisation, as one token or App sees it.
+pub struct GitHub {
+    api: Api,
+    logins: BTreeMap<Email, String>,
+    enterprise: Option<String>,
+    seen: Mutex<Seen>,
+}
+
+/// What was last read, kept in step with what was changed since.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Teams by id: `None` for one that is gone. What is not here was not read.
+    teams: BTreeMap<String, Option<api::Team>>,
+    /// What was about to be changed, and nobody knows how it ended.
+    doubtful: BTreeSet<Access>,
+    /// The logins of active members of the organisation, by account id.
+    logins: BTreeMap<String, String>,
+}
+
+impl Seen {
+    /// As [`GitHub::place`]; `None` where it has to be read.
+    fn place(&self, access: &Access) -> Option<Option<Place>> {
+        if self.doubtful.contains(access) {
+            return None;
+        }
+        let team = self.teams.get(&*access.entitlement.id)?;
+        Some(team.as_ref().map(|team| {
+            let login = number(access).and_then(|id| team.members.get(&id).cloned());
+            Place { slug: team.slug.clone(), login }
+        }))
+    }
+
+    /// Takes in a new reading of one access: of others in the team, what was changed meanwhile is newer.
+    fn learn(&mut self, access: &Access, found: Option<api::Team>) {
+        self.doubtful.remove(access);
+        match (self.teams.get_mut(&*access.entitlement.id), found) {
+            (Some(Some(known)), Some(found)) => {
+                let login = number(access).and_then(|id| found.members.get(&id).cloned());
+                known.slug = found.slug;
+                known.set(access, login);
+            }
+            (_, found) => drop(self.teams.insert(access.entitlement.id.to_string(), found)),
+        }
+    }
+
+    /// Notes how a change of `access` ended.
+    fn changed(&mut self, access: &Access, login: Option<String>) {
+        self.doubtful.remove(access);
+        if let Some(Some(team)) = self.teams.get_mut(&*access.entitlement.id) {
+            team.set(access, login);
+        }
+    }
+}
+
+impl api::Team {
+    fn set(&mut self, access: &Access, login: Option<String>) {
+        let Some(id) = number(access) else { return };
+        match login {
+            Some(login) => drop(self.members.insert(id, login)),
+            None => drop(self.members.remove(&id)),
+        }
+    }
+}
+
+/// The account's id as GitHub counts.
+fn number(access: &Access) -> Option<u64> {
+    access.account.0.parse().ok()
+}
+
+/// Where a team is, and under which login an account is in it, if it is.
+struct Place {
+    slug: String,
+    login: Option<String>,
+}
+
+impl GitHub {
+    /// Reads the secrets; nothing is asked of GitHub yet.
+    pub async fn connect(config: &Config, context: Context) -> Result<Self> {
+        let base_url = config.base_url.as_deref().unwrap_or(api::BASE_URL);
+        let timeout = config.timeout.map_or(net::TIMEOUT, |span| span.0);
+        let access = |credential| api::Access { base_url, ca_file: config.ca_file.as_deref(), timeout, credential };
+        let credential: Arc<dyn Credential> = match (&config.token, &config.app_id, &config.private_key) {
+            (Some(token), _, _) => {
+                let token = token.read().await.context("the token of GitHub")?;
+                Arc::new(credential::token(token).context("the token of GitHub")?)
+            }
+            (None, Some(app_id), Some(key)) => {
+                let key = key.read().await.context("the private key of the GitHub App")?;
+                let signer = Signer::rsa(&key).context("the private key of the GitHub App")?;
+                let signed = Signed { app_id: app_id.clone(), signer, context: context.clone() };
+                let app = api::client(&access(Arc::new(signed)), context.clone())?;
+                Installed::new(app, &config.org, config.installation_id, context.clone())
+            }
+            _ => bail!("GitHub needs a `token`, or `app_id` and `private_key`"),
+        };
+        let api = Api::new(&access(credential), &config.org, context)?;
+        let logins = config.logins.iter().map(|(email, login)| (Email::new(email), login.trim().to_owned())).collect();
+        Ok(Self { api, logins, enterprise: config.enterprise.clone(), seen: Mutex::default() })
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        // Each entry is whole whatever panicked while it was locked.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where `access` is, by the last reading or by a new one; `None` where the team is gone.
+    async fn place(&self, access: &Access) -> Result<Option<Place>> {
+        if let Some(place) = self.seen().place(access) {
+            return Ok(place);
+        }
+        let owned = BTreeSet::from([access.entitlement.clone()]);
+        let found = teams::find(&self.api, &BTreeSet::new(), &owned).await?.teams.remove(&*access.entitlement.id);
+        let mut seen = self.seen();
+        seen.learn(access, found);
+        Ok(seen.place(access).expect("learnt a moment ago"))
+    }
+
+    /// The login of an active member of the organisation, by the last reading, or as GitHub says now.
+    async fn login(&self, account: &AccountId) -> Result<String> {
+        if let Some(login) = self.seen().logins.get(&account.0) {
+            return Ok(login.clone());
+        }
+        let Some(now) = self.api.account(&account.0).await? else {
+            bail!("GitHub shows this token no account with the id {account} any more");
+        };
+        let org = self.api.org();
+        match self.api.membership(&now.login).await? {
+            Some(membership) => {
+                if let Some(why) = people::not_active(&membership.state, &now.login, org) {
+                    bail!(why);
+                }
+            }
+            None => bail!(people::outside(&now.login, org)),
+        }
+        self.seen().logins.insert(account.0.clone(), now.login.clone());
+        Ok(now.login)
+    }
+
+    async fn add(&self, access: &Access) -> Result<()> {
+        let Some(Place { slug, login }) = self.place(access).await? else {
+            bail!("the team '{}' is gone, or this token is not shown it any more", access.entitlement.name);
+        };
+        // A maintainer would be made a plain member.
+        if login.is_some() {
+            return Ok(());
+        }
+        let login = self.login(&access.account).await?;
+        self.seen().doubtful.insert(access.clone());
+        let made = self.api.put(&slug, &login).await?;
+        if made.state != "active" {
+            return Err(self.undo(&slug, &login, &made.state).await);
+        }
+        self.seen().changed(access, Some(login));
+        Ok(())
+    }
+
+    /// Takes back a membership that is none yet, and says what became of it.
+    async fn undo(&self, slug: &str, login: &str, state: &str) -> anyhow::Error {
+        let undone = match self.api.delete(slug, login).await {
+            Ok(_) => "; the place in the team was taken back".to_owned(),
+            Err(error) => format!("; taking it back failed ({error:#}): take '{login}' out of the team by hand"),
+        };
+        anyhow::anyhow!(
+            "GitHub made the membership of '{login}' '{state}' and not active, so '{login}' has left the organisation since it was \
+             read, and GitHub may have invited them{undone}; look at the organisation's pending invitations"
+        )
+    }
+
+    async fn remove(&self, access: &Access) -> Result<()> {
+        // A team that is gone has no members, and whoever is not in it has nothing to give back.
+        let Some(Place { slug, login: Some(login) }) = self.place(access).await? else { return Ok(()) };
+        self.seen().doubtful.insert(access.clone());
+        if self.api.delete(&slug, &login).await? {
+            self.seen().changed(access, None);
+            return Ok(());
+        }
+        // It is gone, or not shown to this token: GitHub says the same, so the team is read again.
+        match self.place(access).await? {
+            Some(Place { login: Some(_), .. }) => bail!(
+                "GitHub answers 404, as if '{login}' were not in the team, and lists them in it: the token may not take people \
+                 out of '{slug}', or the login has changed hands this minute"
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The grant of an access: there is one at most.
+fn grant_id(Access { account, entitlement }: &Access) -> GrantId {
+    GrantId(format!("{}/{account}", entitlement.id))
+}
+
+#[async_trait]
+impl super::Target for GitHub {
+    fn tenure(&self, _: &Entitlement) -> Tenure {
+        Tenure::Standing
+    }
+
+    async fn read(&self, asked: &Asked) -> Result<Current> {
+        let owned: BTreeSet<Entitlement> = asked.owned.iter().map(|access| access.entitlement.clone()).collect();
+        let ways = Ways { logins: &self.logins, enterprise: self.enterprise.as_deref() };
+        let (people, teams) = tokio::try_join!(
+            async {
+                people::find(&self.api, &ways, &asked.emails).await.context("the people of GitHub cannot be looked up")
+            },
+            async {
+                teams::find(&self.api, &asked.entitlements, &owned).await.context("the teams of GitHub cannot be read")
+            },
+        )?;
+        let (People { accounts, absent, logins }, Teams { answers: entitlements, teams }) = (people, teams);
+        let mut grants = Vec::new();
+        for team in teams.values() {
+            let entitlement = teams::entitlement(team);
+            grants.extend(team.members.keys().map(|id| {
+                let access = Access { account: AccountId(id.to_string()), entitlement: entitlement.clone() };
+                Held { id: grant_id(&access), access, from: None, until: None, foreign: false }
+            }));
+        }
+        let gone = owned.into_iter().map(|owned| (owned.id.to_string(), None));
+        let teams = gone.chain(teams.into_iter().map(|(id, team)| (id, Some(team)))).collect();
+        *self.seen() = Seen { teams, doubtful: BTreeSet::new(), logins };
+        Ok(Current { accounts, absent, entitlements, grants })
+    }
+
+    async fn grant(&self, wanted: &Grant) -> Result<GrantId> {
+        self.add(&wanted.access).await.with_context(|| not_given(wanted, NAME))?;
+        Ok(grant_id(&wanted.access))
+    }
+
+    async fn revoke(&self, held: &Owned) -> Result<()> {
+        known(held, NAME)?;
+        self.remove(&held.grant.access).await.with_context(|| not_taken_back(held, NAME))
+    }
+
+    async fn amend(&self, held: &Owned, _: &Grant) -> Result<GrantId> {
+        // Without dates there is nothing to move.
+        known(held, NAME).cloned()
+    }
+}

@@ -1,0 +1,109 @@
+use super::*;
+use crate::target::github::api::{Address, Organization};
+
+fn user(id: u64, login: &str) -> User {
+    User {
+        database_id: id,
+        login: login.into(),
+        organization: Some(Organization { login: "acme".into() }),
+        suspended_at: None,
+        organization_verified_domain_emails: Vec::new(),
+    }
+}
+
+fn addresses(emails: &[&str]) -> Vec<Address> {
+    emails.iter().map(|email| Address { value: (*email).into() }).collect()
+}
+
+fn identity(name: &str, emails: &[&str], user: Option<User>) -> Identity {
+    let saml = Attributes { name_id: Some(name.into()), username: None, emails: Some(addresses(emails)) };
+    Identity { saml_identity: Some(saml), scim_identity: None, user }
+}
+
+fn ids(found: Option<Result<Vec<User>, String>>) -> Vec<u64> {
+    found.expect("an answer").expect("users").into_iter().map(|user| user.database_id).collect()
+}
+
+fn ada() -> Email {
+    Email::new("ada@example.com")
+}
+
+#[test]
+fn a_name_at_the_provider_wins_over_an_address_of_somebody_else() {
+    let shared = identity("boss@example.com", &["ada@example.com"], Some(user(2, "boss")));
+    let own = identity("Ada@Example.com", &[], Some(user(1, "ada")));
+    assert_eq!(ids(identified(&ada(), &[shared.clone(), own])), [1]);
+    assert_eq!(ids(identified(&ada(), &[shared])), [2]);
+    assert_eq!(identified(&ada(), &[identity("bob@example.com", &[], Some(user(3, "bob")))]), None);
+}
+
+#[test]
+fn two_accounts_of_one_name_are_both_shown_and_one_account_once() {
+    let both =
+        [identity("ada@example.com", &[], Some(user(1, "ada"))), identity("ada@example.com", &[], Some(user(2, "al")))];
+    assert_eq!(ids(identified(&ada(), &both)), [1, 2]);
+    let twice = [both[0].clone(), both[0].clone()];
+    assert_eq!(ids(identified(&ada(), &twice)), [1]);
+}
+
+#[test]
+fn an_identity_that_nobody_has_taken_up_is_said_so() {
+    let why = identified(&ada(), &[identity("ada@example.com", &[], None)]).expect("an answer").expect_err("nobody");
+    assert!(why.contains("not signed in"), "{why}");
+}
+
+#[test]
+fn a_login_is_made_of_a_name_as_github_makes_it() {
+    for (name, login) in [
+        ("ada.lovelace@example.com", "ada-lovelace_acme"),
+        ("ada.lovelace", "ada-lovelace"),
+        ("EXAMPLE\\Ada", "ada_acme"),
+        ("e012345", "E012345_acme"),
+        ("ada_acme", "ada_acme"),
+    ] {
+        assert!(is_login_of(login, name), "{name} {login}");
+    }
+    for (name, login) in [("ada", "ada-b_acme"), ("ada@example.com", "adam_acme"), ("@example.com", "_acme"), ("", "")]
+    {
+        assert!(!is_login_of(login, name), "{name} {login}");
+    }
+}
+
+#[test]
+fn whom_scim_has_suspended_is_suspended() {
+    let scim = |active| ScimUser { user_name: "ada".into(), emails: addresses(&["Ada@example.com"]), active };
+    let directory = Directory { members: vec![user(1, "ada_acme")], identities: Vec::new() };
+    let suspended = |active| {
+        let found = provisioned(&ada(), &[scim(active)], &directory).expect("an answer").expect("a user");
+        found[0].suspended_at.is_some()
+    };
+    assert!(!suspended(true) && suspended(false));
+    // A suspended user's login is a hash.
+    let hashed = Directory { members: vec![user(1, "3f2a_acme")], identities: Vec::new() };
+    let why = provisioned(&ada(), &[scim(false)], &hashed).expect("an answer").expect_err("nobody");
+    assert!(why.contains("suspended"), "{why}");
+    assert_eq!(provisioned(&Email::new("bob@example.com"), &[scim(true)], &directory), None);
+}
+
+#[test]
+fn a_verified_address_is_compared_whole() {
+    let own = User { organization_verified_domain_emails: vec!["Ada@Example.com".into()], ..user(1, "ada") };
+    let directory = Directory { members: vec![own, user(2, "bob")], identities: Vec::new() };
+    assert_eq!(ids(verified(&ada(), &directory)), [1]);
+    assert_eq!(verified(&Email::new("a@example.com"), &directory), None);
+}
+
+#[test]
+fn an_outsider_is_left_out_and_the_reason_kept_where_nobody_is_left() {
+    let outsiders = BTreeMap::from([(2, "outside".to_owned())]);
+    let kept = members(&[user(1, "ada"), user(2, "al")], &outsiders).expect("one is inside");
+    assert_eq!(kept, [user(1, "ada")]);
+    assert_eq!(members(&[user(2, "al")], &outsiders), Err("outside".into()));
+}
+
+#[test]
+fn an_invitation_is_no_membership() {
+    assert_eq!(not_active("active", "ada", "acme"), None);
+    assert!(not_active("pending", "ada", "acme").expect("a reason").contains("not accepted"));
+    assert!(not_active("suspended", "ada", "acme").expect("a reason").contains("'suspended'"));
+}
