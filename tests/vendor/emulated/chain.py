@@ -12,15 +12,14 @@ Where emulate is kinder or odder than the service, so that these checks prove no
 - Any token that is not empty is as good as the administrator's; only an App's JWT is verified.
 - GitHub: somebody outside the organisation becomes a member of the team at once (GitHub: `pending`, and an invitation);
   a second removal is 204 (GitHub: 404); it has no GraphQL and does not tell a team's children (see
-  graphql.mjs); no team is synchronised from elsewhere; no limit of requests is ever reached.
+  graphql.mjs), no SCIM, and no user by id (servers.mjs); no team is synchronised from elsewhere; no limit of requests is
+  ever reached. The GraphQL is github.com's: what is asked of a GitHub Enterprise Server alone is not held against anything.
 - Okta: `search=` is not understood: groups come back unsifted, users not at all, and are then found one by one by their
   login, which is forgiven where it is an e-mail; no `Link`, and the page size is ignored; the limits have GitHub's names;
-  a built-in group takes members; there is no OAuth with a key. The recorded exchanges in ../okta are there for those.
+  a built-in group takes members; there are no group rules; there is no OAuth with a key. The recorded exchanges in ../okta are there for those.
 """
 
 import json
-import os
-import re
 import socket
 import subprocess
 import time

@@ -90,6 +90,12 @@ def a_member_of_a_child_team_only_is_given_the_team_itself(bench):
     same(bench.members()[1], sorted({"erin", *INSIDE}), "members")
 
 
+def who_is_in_no_table_is_found_by_identity_and_by_verified_address(bench):
+    bench.write(people=world.UNTOLD, targets={"github": world.github(bench.chain.relays["github"].url, ["ada"])})
+    succeeded(bench.sync())
+    same(bench.members()[1], sorted({*world.UNTOLD, *INSIDE}), "members")
+
+
 def members_of_every_page_are_known(bench):
     """A team of more than a page: the last of them is on call, and is not given what he has."""
     for name in world.CROWD:
@@ -134,6 +140,7 @@ def add(suite):
         a_github_app_with_another_key_is_refused,
         an_outsider_is_named_and_never_invited,
         a_member_of_a_child_team_only_is_given_the_team_itself,
+        who_is_in_no_table_is_found_by_identity_and_by_verified_address,
         members_of_every_page_are_known,
         a_suspended_user_is_named_and_not_given_the_group,
         a_group_by_its_id_is_the_group_by_its_name,

@@ -32,6 +32,7 @@ CONTROLS = {
     },
     "okta": {
         "GET /api/v1/groups": ("query", "GET", "/api/v1/groups?limit=many", None, True),
+        "GET /api/v1/groups/rules": ("query", "GET", "/api/v1/groups/rules?limit=many", None, True),
         "GET /api/v1/groups/{groupId}": ("no token", "GET", "/api/v1/groups/00g1", None, False),
         "GET /api/v1/groups/{groupId}/users": ("query", "GET", "/api/v1/groups/00g1/users?limit=many", None, True),
         "PUT /api/v1/groups/{groupId}/users/{userId}": ("no token", "PUT", "/api/v1/groups/00g1/users/00u1", None, False),

@@ -12,7 +12,10 @@ import { createRequire } from "node:module";
 
 const PAGE = 100; // GitHub's own largest
 
-/** `options.children`: slug of a team → slugs of its child teams; emulate does not tell them. `options.saml`: e-mail → login. */
+/**
+ * `options`, all of them what emulate does not tell: `orgs`, their logins; `children`, slug of a team → slugs of its child
+ * teams; `saml`, the name at the identity provider → login; `verified`, login → e-mails in verified domains.
+ */
 export function graphql(packages, upstream, options) {
   const language = createRequire(packages + "/")("graphql");
   const sdl = readFileSync(`${packages}/@octokit/graphql-schema/schema.graphql`, "utf8");
@@ -32,7 +35,26 @@ export function graphql(packages, upstream, options) {
     }
   }
 
-  const user = (it) => ({ __typename: "User", id: it.node_id, databaseId: it.id, login: it.login, name: null, email: "" });
+  const user = (it) => ({
+    __typename: "User",
+    id: it.node_id,
+    databaseId: it.id,
+    login: it.login,
+    name: null,
+    email: "",
+    organization: async ({ login }, context) => {
+      const membership = await rest(context.authorization, `/orgs/${login}/memberships/${it.login}`);
+      return membership && organization({ login }, context);
+    },
+    organizationVerifiedDomainEmails: options.verified[it.login] ?? [],
+  });
+
+  // GitHub's errors have a type beside their message, and null stands where the thing would.
+  function notFound(what) {
+    const error = new Error(`Could not resolve to ${what}.`);
+    error.extensions = { type: "NOT_FOUND" };
+    return error;
+  }
 
   function connection({ first, last, after }, items, edge) {
     if (first == null && last == null) throw new Error("You must provide a `first` or `last` value");
@@ -84,7 +106,7 @@ export function graphql(packages, upstream, options) {
     members: (wanted, context) => members(context, org, it.slug, wanted),
   });
 
-  const identity = (org, [email, login]) => ({
+  const identity = ([email, login]) => ({
     __typename: "ExternalIdentity",
     id: `identity-${login}`,
     guid: login,
@@ -95,7 +117,7 @@ export function graphql(packages, upstream, options) {
 
   async function organization({ login }, context) {
     const it = await rest(context.authorization, `/orgs/${login}`);
-    if (!it) return null;
+    if (!it) throw notFound(`an Organization with the login of '${login}'`);
     return {
       __typename: "Organization",
       id: it.node_id,
@@ -113,8 +135,14 @@ export function graphql(packages, upstream, options) {
       },
       samlIdentityProvider: {
         id: "saml",
-        externalIdentities: (wanted) =>
-          connection(wanted, Object.entries(options.saml), (one) => ({ node: identity(login, one) })),
+        externalIdentities: (wanted) => {
+          const fitting = Object.entries(options.saml).filter(([name]) => wanted.userName == null || name === wanted.userName);
+          return connection(wanted, fitting, (one) => ({ node: identity(one) }));
+        },
+      },
+      membersWithRole: async (wanted) => {
+        const found = await all(context.authorization, `/orgs/${login}/members`);
+        return connection(wanted, found, (one) => ({ node: user(one), role: "MEMBER" }));
       },
     };
   }
@@ -127,7 +155,8 @@ export function graphql(packages, upstream, options) {
 
   async function userByLogin({ login }, context) {
     const it = await rest(context.authorization, `/users/${login}`);
-    return it && { ...user(it), organizationVerifiedDomainEmails: [] };
+    if (!it) throw notFound(`a User with the login of '${login}'`);
+    return user(it);
   }
 
   const root = { organization, node, user: userByLogin, enterprise: null };
@@ -137,12 +166,11 @@ export function graphql(packages, upstream, options) {
     const document = language.parse(query);
     const errors = language.validate(schema, document);
     if (errors.length) return [200, { errors }];
-    return [
-      200,
-      await language.execute({
-        schema, document, rootValue: root, contextValue: { authorization }, variableValues: variables, operationName,
-      }),
-    ];
+    const contextValue = { authorization };
+    const args = { schema, document, rootValue: root, contextValue, variableValues: variables, operationName };
+    const { data, errors: met } = await language.execute(args);
+    const problems = met?.map(({ message, path, locations, extensions }) => ({ type: extensions.type, path, locations, message }));
+    return [200, { data, errors: problems }];
   }
 
   /** Every copy of the query with one name misspelt: of a field, an argument or an enum's value. */

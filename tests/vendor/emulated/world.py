@@ -10,6 +10,8 @@ APP_ID, INSTALLATION = 12345, 100
 BEFORE = ("carol", "eve")
 ON_CALL = ("ada", "bob", "carol")
 GITHUB_ONLY = {"dave": "not of the organisation", "erin": "of the child team only"}
+# Whose login no table tells: the identity provider knows grace, and heidi's e-mail is in a verified domain.
+UNTOLD = ("grace", "heidi")
 # So many more members that no page holds them all; emulate's own are of a hundred at most.
 CROWD = [f"crowd{number:03}" for number in range(120)]
 
@@ -20,7 +22,7 @@ def email(name):
 
 def seeds(app_key):
     """emulate's seeds, and what graphql.mjs wants to know. `app_key`: the App's public or private key, PEM."""
-    inside = [*ON_CALL, "eve", "erin", *CROWD]
+    inside = [*ON_CALL, "eve", "erin", *UNTOLD, *CROWD]
     users = ["admin", *inside, "dave"]
     members = [{"login": "admin", "role": "admin"}, *({"login": name, "role": "member"} for name in inside)]
     installation = {"installation_id": INSTALLATION, "account": ORG, "repository_selection": "all"}
@@ -45,7 +47,7 @@ def seeds(app_key):
                 "groups": [{"name": GROUP, "description": "who is on call"}, {"name": f"{GROUP}-other", "description": ""}],
             },
         },
-        "graphql": {"orgs": [ORG], "children": {TEAM: [CHILD]}, "saml": {}},
+        "graphql": {"orgs": [ORG], "children": {TEAM: [CHILD]}, "saml": {email("grace"): "grace"}, "verified": {"heidi": [email("heidi")]}},
     }
 
 
