@@ -12,7 +12,7 @@ Where emulate is kinder or odder than the service, so that these checks prove no
 - Any token that is not empty is as good as the administrator's; only an App's JWT is verified.
 - GitHub: somebody outside the organisation becomes a member of the team at once (GitHub: `pending`, and an invitation);
   a second removal is 204 (GitHub: 404); it has no GraphQL and does not tell a team's children (see
-  graphql.mjs), no SCIM, and no user by id (servers.mjs); no team is synchronised from elsewhere; no limit of requests is
+  graphql.mjs), no SCIM and no users by id; no team is synchronised from elsewhere; no limit of requests is
   ever reached. The GraphQL is github.com's: what is asked of a GitHub Enterprise Server alone is not held against anything.
 - Okta: `search=` is not understood: groups come back unsifted, users not at all, and are then found one by one by their
   login, which is forgiven where it is an e-mail; no `Link`, and the page size is ignored; the limits have GitHub's names;

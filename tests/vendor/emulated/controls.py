@@ -12,28 +12,17 @@ JSON = {"Content-Type": "application/json"}
 # Operation → (what is wrong, method, target, body, whether with a token).
 CONTROLS = {
     "github": {
-        "GET /orgs/{org}": ("path", "GET", f"/org/{ORG}", None, True),
         "GET /orgs/{org}/installation": ("path", "GET", f"/orgs/{ORG}/installation/100", None, True),
-        "GET /app/installations": ("query", "GET", "/app/installations?per_page=many", None, True),
         "POST /app/installations/{installation_id}/access_tokens": (
             "body", "POST", "/app/installations/100/access_tokens", '{"permissions": {"members": "admin"}}', True),
-        "GET /orgs/{org}/teams": ("query", "GET", f"/orgs/{ORG}/teams?per_page=many", None, True),
-        "GET /orgs/{org}/teams/{team_slug}": ("path", "GET", f"/orgs/{ORG}/team/{TEAM}", None, True),
-        "GET /orgs/{org}/teams/{team_slug}/members": ("query", "GET", f"{T}/members?role=owner", None, True),
-        "GET /orgs/{org}/members": ("query", "GET", f"/orgs/{ORG}/members?role=owner", None, True),
         "GET /orgs/{org}/memberships/{username}": ("path", "GET", f"/orgs/{ORG}/membership/ada", None, True),
-        "GET /orgs/{org}/teams/{team_slug}/memberships/{username}": ("path", "GET", f"{T}/membership/ada", None, True),
         "PUT /orgs/{org}/teams/{team_slug}/memberships/{username}": (
             "body", "PUT", f"{T}/memberships/ada", '{"role": "owner"}', True),
         "DELETE /orgs/{org}/teams/{team_slug}/memberships/{username}": ("path", "DELETE", f"{T}/membership/ada", None, True),
-        "GET /users/{username}": ("method", "PUT", "/users/ada", None, True),
-        "GET /user/{account_id}": ("parameter", "GET", "/user/ada", None, True),
-        "GET /user": ("method", "PUT", "/user", None, True),
     },
     "okta": {
         "GET /api/v1/groups": ("query", "GET", "/api/v1/groups?limit=many", None, True),
         "GET /api/v1/groups/rules": ("query", "GET", "/api/v1/groups/rules?limit=many", None, True),
-        "GET /api/v1/groups/{groupId}": ("no token", "GET", "/api/v1/groups/00g1", None, False),
         "GET /api/v1/groups/{groupId}/users": ("query", "GET", "/api/v1/groups/00g1/users?limit=many", None, True),
         "PUT /api/v1/groups/{groupId}/users/{userId}": ("no token", "PUT", "/api/v1/groups/00g1/users/00u1", None, False),
         "DELETE /api/v1/groups/{groupId}/users/{userId}": (
@@ -46,17 +35,11 @@ CONTROLS = {
 # What emulate's answers are known to lack or to have otherwise: (operation, place, code), numbers of items as `*`.
 # None of it is anything the program may rest on, and everything else that Prism finds fails the check.
 KNOWN = {
-    "github": {
-        ("GET /orgs/{org}/teams/{team_slug}", "body", "required"): "type, created_at, updated_at, counts, organization",
-        ("GET /orgs/{org}/teams", "body.*", "required"): "notification_setting, type, parent",
-        ("GET /orgs/{org}/installation", "body", "required"): "some of an installation's addresses",
-    },
+    "github": {},
     "okta": {
-        ("GET /api/v1/users/{userId}", "body.lastLogin", "type"): "null; so in Okta's own recordings, the description is wrong",
+        ("GET /api/v1/users/{userId}", "body.lastLogin", "type"): "null, which Okta's own recordings have as well",
         ("GET /api/v1/users/{userId}", "body.passwordChanged", "type"): "null, likewise",
         ("GET /api/v1/groups/{groupId}/users", "body.*.lastLogin", "type"): "null, likewise",
         ("GET /api/v1/groups/{groupId}/users", "body.*.passwordChanged", "type"): "null, likewise",
-        ("GET /api/v1/users", "body.*.lastLogin", "type"): "null, likewise",
-        ("GET /api/v1/users", "body.*.passwordChanged", "type"): "null, likewise",
     },
 }

@@ -29,29 +29,12 @@ let text = "";
 for await (const part of process.stdin) text += part;
 const wanted = JSON.parse(text);
 
-// GitHub's look-up of a user by id, which emulate lacks: answered from its look-up by login.
-function byId(server, port) {
-  const [answer] = server.listeners("request");
-  server.removeAllListeners("request");
-  server.on("request", async (request, response) => {
-    const id = request.url.match(/^\/user\/(\d+)$/)?.[1];
-    if (id && request.method === "GET") {
-      const headers = { authorization: request.headers.authorization ?? "" };
-      const page = `http://127.0.0.1:${port}/users?per_page=1&since=${id - 1}`;
-      const [next] = await (await fetch(page, { headers })).json();
-      request.url = `/users/${next?.id === Number(id) ? next.login : " "}`;
-    }
-    answer(request, response);
-  });
-}
-
 const services = [];
 const ports = {};
 for (const service of ["github", "okta"]) {
   const { baseUrl, seed } = wanted[service];
   services.push(await createEmulator({ service, port: 0, baseUrl, seed }));
   ports[service] = await portOf(latest);
-  if (service === "github") byId(latest, ports.github);
 }
 const answers = graphql(packages, `http://127.0.0.1:${ports.github}`, wanted.graphql);
 ports.graphql = await portOf(http.createServer(answers).listen(0));
