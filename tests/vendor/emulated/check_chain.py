@@ -2,12 +2,13 @@
 
 import collections
 import json
+from urllib.parse import parse_qsl
 
 import requests
 
 from emulated.controls import CONTROLS, KNOWN
 from emulated.world import GITHUB_TOKEN, OKTA_TOKEN
-from suite import Skip
+from suite import Skip, same
 
 TOKENS = {"github": f"Bearer {GITHUB_TOKEN}", "okta": f"SSWS {OKTA_TOKEN}"}
 A_QUERY = "query($o: String!) { organization(login: $o) { team(slug: \"x\") { members(first: 9, membership: IMMEDIATE) { totalCount } } } }"
@@ -88,6 +89,34 @@ def no_request_breaks_its_description(bench):
     return f"{sum(1 for _ in rest(bench.chain))} requests"
 
 
+def unknown_in_query(chain, service, method, target):
+    path, _, query = target.partition("?")
+    operation = chain.descriptions[service].operation(method, path)
+    known = set(chain.descriptions[service].parameters(operation)) if operation else set()
+    return sorted({name for name, _ in parse_qsl(query, keep_blank_values=True)} - known)
+
+
+def no_request_has_a_parameter_that_its_operation_does_not_know(bench):
+    """A misspelt filter would be ignored, and ask for everything."""
+    chain = bench.chain
+    for service, method, target in (
+        ("okta", "GET", "/api/v1/users?serch=x&limit=1"),
+        ("github", "GET", "/orgs/acme/teams?page=1&serch=x"),
+    ):
+        same(unknown_in_query(chain, service, method, target), ["serch"], f"unknown in {target}")
+    for service, it in rest(chain):
+        same(unknown_in_query(chain, service, it.method, it.target), [], f"{service}: unknown in {it.target}")
+    return f"{sum('?' in it.target for _, it in rest(chain))} requests with a query"
+
+
+def every_request_to_github_says_who_asks_and_in_which_version(bench):
+    """GitHub refuses whoever sends no User-Agent, which no description says; the rest is what it asks for."""
+    for it in bench.chain.relays["github"].exchanges:
+        assert it.headers.get("user-agent"), f"{it} without a User-Agent"
+        assert "application/vnd.github+json" in it.headers.get("accept", ""), f"{it}: Accept is {it.headers.get('accept')}"
+        assert it.headers.get("x-github-api-version"), f"{it} without X-GitHub-Api-Version"
+
+
 def no_answer_breaks_its_description_but_as_is_known(bench):
     """Otherwise emulate would be more of a stranger to the vendor than controls.py says."""
     seen, unknown = collections.Counter(), collections.Counter()
@@ -143,6 +172,8 @@ def add(suite):
     for function in (
         every_operation_used_is_described_and_has_a_control,
         no_request_breaks_its_description,
+        no_request_has_a_parameter_that_its_operation_does_not_know,
+        every_request_to_github_says_who_asks_and_in_which_version,
         no_answer_breaks_its_description_but_as_is_known,
         every_query_sent_is_one_that_githubs_schema_knows,
         the_scim_users_of_an_enterprise,

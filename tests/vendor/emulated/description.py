@@ -57,6 +57,19 @@ class Description:
             if security:
                 cut.setdefault(key, {})["securitySchemes"] = security
 
+    def parameters(self, operation):
+        """The names that an operation knows in its query. Prism lets others pass, and GitHub and Okta ignore them."""
+        method, _, path = operation.partition(" ")
+        item = self.paths[path]
+        for one in [*item.get("parameters", []), *item[method.lower()].get("parameters", [])]:
+            if "$ref" in one:
+                pointer = one["$ref"].split("/")[1:]
+                one = self.whole
+                for step in pointer:
+                    one = one[step]
+            if one["in"] == "query":
+                yield one["name"]
+
     def operation(self, method, path):
         """`METHOD /path/{template}`, or `None` for what is not described. Literal parts win over parameters."""
         fitting = [
