@@ -18,7 +18,9 @@ pub fn current(reading: api::Reading, asked: &Asked, words: &Words) -> Result<Cu
     let mut known: BTreeSet<Entitlement> = entitlements.values().flatten().flatten().cloned().collect();
     known.extend(asked.owned.iter().map(|access| access.entitlement.clone()));
     let grants = grants(reading.grants, &known, words)?;
-    Ok(Current { accounts, entitlements, grants })
+    let absent = reading.absent.iter().map(|(email, why)| (Email::new(email), words.sentence(why)));
+    let absent = absent.filter(|(email, _)| asked.emails.contains(email)).collect();
+    Ok(Current { accounts, absent, entitlements, grants })
 }
 
 fn accounts(listed: Vec<api::Account>, asked: &Asked, words: &Words) -> Result<Vec<Account>, String> {
