@@ -163,14 +163,14 @@ impl Api {
         self.search("users", USERS, &texts.iter().map(term).collect::<Vec<_>>()).await
     }
 
-    /// The user with this login, as Okta knows them now; `None` where there is none, or none that can be asked for.
+    /// The user with this login, which has an @, as Okta knows them now; `None` where there is none, or none that can be asked for.
     ///
-    /// A login with a slash cannot ("Retrieve a user"), and one that has to be escaped in a path might be compared with
-    /// DPoP's `htu` in another spelling (okta-sdk-nodejs#453 is about such a difference).
+    /// A login with a slash cannot ("Retrieve a user"); one with a semicolon is looked up without what follows it, and a
+    /// backslash is refused by the server in front (okta-sdk-java#1526). Without an @ it could be an id, or `me`, which is
+    /// whoever asks.
     pub async fn user(&self, login: &str) -> Result<Option<User>> {
-        let plain = |sign: char| sign.is_ascii_alphanumeric() || "@.+-_".contains(sign);
-        // Without an @ it could be an id, or `me`, which is whoever asks.
-        if login.len() > LOGIN || !login.contains('@') || !login.chars().all(plain) {
+        let odd = |sign: char| sign.is_control() || "/\\;%".contains(sign);
+        if login.len() > LOGIN || login.contains(odd) {
             return Ok(None);
         }
         match self.client.get(&["api", "v1", "users", login]).answer().await.map_err(explained) {
@@ -232,9 +232,10 @@ impl Api {
     }
 
     /// Everything that fits one of the terms. What Okta refuses as too complex is asked for in halves; a single term that
-    /// it cannot search for fits nothing.
+    /// it cannot search for, while it can for others, fits nothing.
     async fn search<T: DeserializeOwned>(&self, what: &str, limit: &str, terms: &[String]) -> Result<Vec<T>> {
         let (mut pieces, mut rows) = (batches(terms), Vec::new());
+        let (mut refused, mut searches) = (None, false);
         while !pieces.is_empty() {
             let asked = pieces.iter().map(|piece| {
                 let query = [("search", any_of(piece)), ("limit", limit.to_owned())];
@@ -244,17 +245,25 @@ impl Api {
             let mut smaller = Vec::new();
             for (piece, answer) in pieces.iter().zip(answers) {
                 match (answer.map_err(explained), halves(piece)) {
-                    (Ok(found), _) => rows.extend(found),
-                    (Err(error), Some(halves)) if is_unsearchable(&error) => smaller.extend(halves),
-                    (Err(error), None) if is_unsearchable(&error) => {
-                        tracing::warn!("one of the {what} cannot be searched for and is taken for absent: {error:#}");
+                    (Ok(found), _) => {
+                        searches = true;
+                        rows.extend(found);
                     }
+                    (Err(error), Some(halves)) if is_unsearchable(&error) => smaller.extend(halves),
+                    (Err(error), None) if is_unsearchable(&error) => refused = Some(error),
                     (Err(error), _) => return Err(error),
                 }
             }
             pieces = smaller;
         }
-        Ok(rows)
+        match refused {
+            Some(error) if !searches => Err(error),
+            Some(error) => {
+                tracing::warn!("some of the {what} cannot be searched for and are taken for absent: {error:#}");
+                Ok(rows)
+            }
+            None => Ok(rows),
+        }
     }
 }
 

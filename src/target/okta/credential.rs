@@ -4,23 +4,23 @@
 //! 9449), which new API Services apps demand; where the server gives a plain bearer token for it, that is used as one.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use anyhow::{Context as _, Result, ensure};
+use ::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use anyhow::{Context as _, Error, Result, bail, ensure};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::json;
 
+use super::dpop::{DPOP, Nonce, Prover, lock, renew, sensitive};
 use super::fault::explained;
 use crate::net::Context;
 use crate::net::http::{self, Credential, Key};
-use crate::net::jwt::{Signer, encoded, unique};
+use crate::net::jwt::Signer;
 
 /// To read groups, their members and rules and to change members; to find people. Nothing else is asked for.
 const SCOPES: &str = "okta.groups.manage okta.users.read";
@@ -28,7 +28,7 @@ const SCOPES: &str = "okta.groups.manage okta.users.read";
 /// How long an assertion is good for. Okta allows an hour; this bears a clock that is as slow as a run bears it.
 const ASSERTION: TimeDelta = TimeDelta::minutes(10);
 
-/// How long before its end a token is not used any more: longer than a request takes.
+/// How long before its end a token is not used any more, longer than a request takes; of one that lives shortly, half its life.
 const MARGIN: TimeDelta = TimeDelta::minutes(1);
 
 /// The life of a token whose answer does not say: Okta's are good for an hour.
@@ -36,9 +36,6 @@ const LIFE: u32 = 3600;
 
 /// The token endpoint of the organisation's own authorization server: no custom one gives out these scopes.
 const TOKEN: [&str; 3] = ["oauth2", "v1", "token"];
-
-const DPOP: HeaderName = HeaderName::from_static("dpop");
-const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// An API token (`Authorization: SSWS …`).
 pub fn api_token(token: SecretString) -> Result<Key> {
@@ -66,6 +63,8 @@ pub struct OAuth {
     /// Who gets it keeps the others waiting, so that one request fetches it for all.
     fetching: tokio::sync::Mutex<()>,
     token: Mutex<Option<Token>>,
+    /// How often no token was to be had, and why the last time.
+    failed: Mutex<(u64, String)>,
     /// What the API itself asked to be put into proofs, if it did.
     nonce: Mutex<Option<String>>,
 }
@@ -75,7 +74,8 @@ struct Token {
     secret: SecretString,
     /// Bound to the key of this run, so that each request needs a proof.
     bound: bool,
-    ends: DateTime<Utc>,
+    /// When it is not used any more, a little before its end.
+    until: DateTime<Utc>,
 }
 
 #[derive(Deserialize)]
@@ -103,20 +103,35 @@ impl OAuth {
         let mut audience = Url::parse(base_url.trim())?;
         audience.path_segments_mut().ok().context("`base_url` has no path")?.pop_if_empty().extend(TOKEN);
         let (client_id, audience) = (app.client_id.to_owned(), audience.into());
-        let (fetching, token, nonce) = Default::default();
-        Ok(Self { client, prover, context, client_id, audience, key_id, signer, fetching, token, nonce })
+        let (fetching, token, failed, nonce) = Default::default();
+        Ok(Self { client, prover, context, client_id, audience, key_id, signer, fetching, token, failed, nonce })
     }
 
     /// The token that is good now.
     async fn token(&self) -> Result<Token> {
+        // Who waits while a token is asked for in vain does not ask again.
+        let before = lock(&self.failed).0;
         let _one_at_a_time = self.fetching.lock().await;
-        let good = |token: &&Token| self.context.now() + MARGIN < token.ends;
+        let good = |token: &&Token| self.context.now() < token.until;
         if let Some(token) = lock(&self.token).as_ref().filter(good) {
             return Ok(token.clone());
         }
-        let token = self.fetch().await.context("Okta gives no access token to the service app")?;
-        *lock(&self.token) = Some(token.clone());
-        Ok(token)
+        if let (times, why) = &*lock(&self.failed)
+            && *times != before
+        {
+            bail!("{why}");
+        }
+        match self.fetch().await {
+            Ok(token) => {
+                *lock(&self.token) = Some(token.clone());
+                Ok(token)
+            }
+            Err(error) => {
+                let why = untold(&error);
+                *lock(&self.failed) = (before + 1, why.clone());
+                bail!(why)
+            }
+        }
     }
 
     async fn fetch(&self) -> Result<Token> {
@@ -137,8 +152,9 @@ impl OAuth {
             "the token is of a type that is not spoken here: {}",
             http::start(&granted.token_type)
         );
-        let ends = self.context.now() + TimeDelta::seconds(granted.expires_in.unwrap_or(LIFE).into());
-        Ok(Token { secret: granted.access_token.into(), bound, ends })
+        let life = TimeDelta::seconds(granted.expires_in.unwrap_or(LIFE).into());
+        let until = self.context.now() + life - MARGIN.min(life / 2);
+        Ok(Token { secret: granted.access_token.into(), bound, until })
     }
 
     /// Says who asks for a token. It has no `jti`: with one, Okta takes it once, and a nonce may have to be fetched between.
@@ -173,13 +189,10 @@ impl Credential for OAuth {
     }
 
     fn renews(&self, shown: &HeaderMap, status: StatusCode, headers: &HeaderMap) -> bool {
-        let renewed = renew(&self.nonce, headers);
-        let challenges = headers.get_all(header::WWW_AUTHENTICATE);
-        let wants_nonce = challenges.iter().any(|challenge| {
-            let challenge = String::from_utf8_lossy(challenge.as_bytes());
-            challenge.contains("use_dpop_nonce")
-        });
-        if renewed && wants_nonce {
+        let nonce = renew(&self.nonce, headers);
+        let mut challenges = headers.get_all(header::WWW_AUTHENTICATE).iter();
+        // By 400 or 401: RFC 9449 says the one, and Okta has been seen to answer the other.
+        if nonce != Nonce::None && challenges.any(|challenge| holds(challenge, "use_dpop_nonce")) {
             return true;
         }
         if status != StatusCode::UNAUTHORIZED {
@@ -202,78 +215,32 @@ impl Credential for OAuth {
     }
 }
 
-/// Proves that requests come from whoever holds the key of this run.
-struct Prover {
-    key: Signer,
-    context: Context,
-    /// What the token endpoint asked to be put into proofs: every app has to, with Okta.
-    nonce: Mutex<Option<String>>,
-    /// The last one sent, to be taken out of what a server says.
-    assertion: Mutex<Option<SecretString>>,
+/// Why there is no token, as a sentence alone: an answer of the token endpoint says nothing of what the API was asked for,
+/// and its 404 must not pass for that of a membership.
+fn untold(error: &Error) -> String {
+    format!("Okta gives no access token to the service app: {error:#}")
 }
 
-impl Prover {
-    fn new(context: Context) -> Result<Self> {
-        let key = Signer::for_this_run().context("the key that the access token is bound to")?;
-        Ok(Self { key, context, nonce: Mutex::default(), assertion: Mutex::default() })
-    }
-
-    /// A proof for one request (RFC 9449, 4.2); with `token`, also that it belongs to the token.
-    fn proof(
-        &self,
-        method: &Method,
-        url: &Url,
-        nonce: Option<&str>,
-        token: Option<&SecretString>,
-    ) -> Result<HeaderValue> {
-        let mut address = url.clone();
-        address.set_query(None);
-        address.set_fragment(None);
-        let mut claims: Value = json!({
-            "htm": method.as_str(),
-            "htu": address.as_str(),
-            "iat": self.context.now().timestamp(),
-            "jti": unique()?,
-        });
-        if let Some(nonce) = nonce {
-            claims["nonce"] = nonce.into();
-        }
-        if let Some(token) = token {
-            claims["ath"] = encoded(Sha256::digest(token.expose_secret())).into();
-        }
-        sensitive(&self.key.sign(json!({ "typ": "dpop+jwt", "jwk": self.key.public() }), &claims)?)
-    }
+fn holds(value: &HeaderValue, word: &str) -> bool {
+    String::from_utf8_lossy(value.as_bytes()).contains(word)
 }
 
-#[async_trait]
-impl Credential for Prover {
-    async fn prove(&self, method: &Method, url: &Url) -> Result<HeaderMap> {
-        let nonce = lock(&self.nonce).clone();
-        Ok(HeaderMap::from_iter([(DPOP, self.proof(method, url, nonce.as_deref(), None)?)]))
+#[cfg(test)]
+mod tests {
+    use super::super::fault::is_gone;
+    use super::*;
+
+    #[test]
+    fn no_answer_of_the_token_endpoint_passes_for_one_of_the_api() {
+        let answer = http::Error {
+            call: "POST /oauth2/v1/token".into(),
+            status: StatusCode::NOT_FOUND,
+            headers: HeaderMap::new(),
+            body: r#"{"errorCode":"E0000007","errorSummary":"Not found"}"#.into(),
+        };
+        let error = explained(answer.into());
+        assert!(is_gone(&error));
+        let told = explained(anyhow::anyhow!(untold(&error)).context("DELETE"));
+        assert!(!is_gone(&told) && format!("{told:#}").contains("E0000007"), "{told:#}");
     }
-
-    fn renews(&self, _shown: &HeaderMap, status: StatusCode, headers: &HeaderMap) -> bool {
-        status == StatusCode::BAD_REQUEST && renew(&self.nonce, headers)
-    }
-
-    fn secrets(&self) -> Vec<SecretString> {
-        lock(&self.assertion).iter().cloned().collect()
-    }
-}
-
-/// Keeps the nonce that a refusal names; whether there is a new one. A token endpoint refuses by 400, an API by 401 (RFC
-/// 9449, 8 and 9).
-fn renew(nonce: &Mutex<Option<String>>, headers: &HeaderMap) -> bool {
-    let Some(new) = headers.get(NONCE).and_then(|nonce| nonce.to_str().ok()) else { return false };
-    lock(nonce).replace(new.to_owned()).as_deref() != Some(new)
-}
-
-fn sensitive(text: &str) -> Result<HeaderValue> {
-    let mut value = HeaderValue::try_from(text).ok().context("the token holds characters that no header can")?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use ::http::header::WWW_AUTHENTICATE;
 use anyhow::Error;
 use serde::Deserialize;
 
@@ -25,6 +26,8 @@ const REQUEST: &str = "x-okta-request-id";
 struct Refused {
     status: u16,
     code: Option<String>,
+    /// It was who asks that was refused, and not what was asked for.
+    challenged: bool,
     sentence: String,
 }
 
@@ -64,9 +67,10 @@ pub fn is_unsearchable(error: &Error) -> bool {
     })
 }
 
-/// Whether a login is none that Okta can look for.
+/// Whether a login is none that Okta can look for: it says so itself, or the server in front of it does, in HTML. A proof that
+/// is not accepted has the same status.
 pub fn is_bad_request(error: &Error) -> bool {
-    refused(error).is_some_and(|refused| refused.status == 400)
+    refused(error).is_some_and(|refused| refused.status == 400 && !refused.challenged)
 }
 
 fn refused(error: &Error) -> Option<&Refused> {
@@ -75,18 +79,39 @@ fn refused(error: &Error) -> Option<&Refused> {
 
 /// The same error with what Okta said in words, and what to do.
 pub fn explained(error: Error) -> Error {
-    let Some(answer) = error.downcast_ref::<http::Error>() else { return error };
+    let answers = error.chain().map(|cause| cause.downcast_ref::<http::Error>());
+    let Some((at, answer)) = answers.enumerate().find_map(|(at, answer)| Some((at, answer?))) else { return error };
+    let explained = Error::new(refusal(answer));
+    // What was said around it, for instance that there is no time left to wait.
+    let around: Vec<String> = error.chain().take(at).map(ToString::to_string).collect();
+    around.into_iter().rev().fold(explained, Error::context)
+}
+
+fn refusal(answer: &http::Error) -> Refused {
     let body: Body = serde_json::from_str(&answer.body).unwrap_or_default();
     let status = answer.status.as_u16();
-    let Some(said) = said(&body) else {
+    let challenged = answer.headers.contains_key(WWW_AUTHENTICATE);
+    let Some(said) = said(&body).or_else(|| challenge(answer)) else {
         // Whatever answered, it was not Okta, or not in its usual words.
         let hint = if status == 404 { "; Okta itself says more, so check `base_url`" } else { "" };
         let sentence = format!("{answer}{}{hint}", request(answer));
-        return Error::new(Refused { status, code: None, sentence });
+        return Refused { status, code: None, challenged, sentence };
     };
     let advice = body.error.as_deref().map_or_else(|| advice(status, body.error_code.as_deref()), token_advice);
     let sentence = format!("{} answered {}: Okta says: {said}{}{advice}", answer.call, answer.status, request(answer));
-    Error::new(Refused { status, code: body.error_code, sentence })
+    Refused { status, code: body.error_code, challenged, sentence }
+}
+
+/// What the headers say of a token or proof that was refused (RFC 6750, 3; RFC 9449, 7.1).
+fn challenge(answer: &http::Error) -> Option<String> {
+    let challenge = answer.headers.get(WWW_AUTHENTICATE)?.to_str().ok()?;
+    let parameter = |name: &str| {
+        let (_, value) = challenge.split_once(&format!("{name}=\""))?;
+        value.split_once('"').map(|(value, _)| value)
+    };
+    let error = parameter("error")?;
+    let described = parameter("error_description").map(|text| format!("{text} ({error})"));
+    Some(http::start(&described.unwrap_or_else(|| error.to_owned())))
 }
 
 fn said(body: &Body) -> Option<String> {
@@ -163,6 +188,21 @@ mod tests {
             sentence.contains(r"\u{1b}[2J is wrong. (invalid_client) [request req7]; check that `client_id`"),
             "{sentence}"
         );
+    }
+
+    #[test]
+    fn what_is_said_in_headers_or_around_is_not_lost() {
+        let challenge = r#"DPoP algs="RS256 ES256", realm="http://x", error="invalid_dpop_proof", error_description="'iat' is wrong.""#;
+        let headers = HeaderMap::from_iter([(WWW_AUTHENTICATE, challenge.parse().expect("a value"))]);
+        let answer =
+            http::Error { call: "GET /x".into(), status: StatusCode::BAD_REQUEST, headers, body: String::new() };
+        let error = explained(Error::new(answer).context("it asks to wait").context("more"));
+        assert_eq!(
+            format!("{error:#}"),
+            "more: it asks to wait: GET /x answered 400 Bad Request: Okta says: 'iat' is wrong. (invalid_dpop_proof)"
+        );
+        assert!(!is_bad_request(&error), "it says nothing of what was asked for");
+        assert!(is_bad_request(&self::tests::error(400, "<html>HTTP Status 400")));
     }
 
     #[test]

@@ -109,7 +109,7 @@ impl Filled {
         Self::by(rules)
     }
 
-    fn by(rules: Vec<Rule>) -> Self {
+    pub fn by(rules: Vec<Rule>) -> Self {
         let mut filled: BTreeMap<String, Vec<Rule>> = BTreeMap::new();
         for rule in rules.into_iter().filter(Rule::is_active) {
             for group in rule.groups() {

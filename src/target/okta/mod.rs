@@ -10,6 +10,7 @@
 
 mod api;
 mod credential;
+mod dpop;
 mod fault;
 mod groups;
 mod people;
@@ -173,16 +174,18 @@ impl Okta {
         Ok(listed.into_iter().collect())
     }
 
-    /// Whether the account is in the group: by what was seen, else by looking.
-    async fn is_member(&self, AccountId(user): &AccountId, group: &Entitlement) -> Result<bool> {
+    /// Whether the user is in the group: by what was seen, else by looking.
+    async fn is_member(&self, user: &str, group: &Entitlement) -> Result<bool> {
         let seen = self.seen().members.get(&*group.id).map(|members| members.contains(user));
         if let Some(is_member) = seen {
             return Ok(is_member);
         }
+        // A group that is gone is told of by the answer to the change.
         let Some(members) = self.api.members(&group.id).await? else { return Ok(false) };
         let members: BTreeSet<String> = members.into_iter().collect();
         let is_member = members.contains(user);
-        self.seen().members.insert(group.id.to_string(), members);
+        // Somebody may have been added while we looked.
+        self.seen().members.entry(group.id.to_string()).or_default().extend(members);
         Ok(is_member)
     }
 }
@@ -242,12 +245,13 @@ impl super::Target for Okta {
     }
 
     async fn grant(&self, wanted: &Grant) -> Result<GrantId> {
-        let Access { account, entitlement } = &wanted.access;
+        let Access { account: AccountId(user), entitlement } = &wanted.access;
         let given = async {
-            if !self.is_member(account, entitlement).await? {
-                self.api.add(&entitlement.id, &account.0).await?;
+            // Who was put there by a rule is left as they are.
+            if !self.is_member(user, entitlement).await? {
+                self.api.add(&entitlement.id, user).await?;
                 if let Some(members) = self.seen().members.get_mut(&*entitlement.id) {
-                    members.insert(account.0.clone());
+                    members.insert(user.clone());
                 }
             }
             anyhow::Ok(id(&wanted.access))

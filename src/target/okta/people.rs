@@ -15,9 +15,10 @@ const UNUSABLE: [&str; 2] = [DEPROVISIONED, "SUSPENDED"];
 const DEPROVISIONED: &str = "DEPROVISIONED";
 
 /// Every account of each e-mail, many e-mails to a request; whoever the search index does not know is asked for once more,
-/// by login.
+/// by login. What has no @ is no e-mail, and might be an id or a word with a meaning of its own: it is nobody's.
 pub async fn accounts(api: &Api, emails: &BTreeSet<Email>) -> Result<Vec<Account>> {
-    let texts: Vec<&str> = emails.iter().map(Email::as_str).filter(|text| !text.is_empty()).collect();
+    let emails: BTreeSet<Email> = emails.iter().filter(|email| email.as_str().contains('@')).cloned().collect();
+    let texts: Vec<&str> = emails.iter().map(Email::as_str).collect();
     let found = api.users(&texts).await?;
     // The same user may be in the answers for several e-mails.
     let mut users: BTreeMap<String, User> = found.into_iter().map(|user| (user.id.clone(), user)).collect();
@@ -26,7 +27,7 @@ pub async fn accounts(api: &Api, emails: &BTreeSet<Email>) -> Result<Vec<Account
     let unknown = texts.iter().filter(|text| !known.contains(&Email::new(text)));
     let fresh = try_join_all(unknown.map(|login| api.user(login))).await?;
     users.extend(fresh.into_iter().flatten().map(|user| (user.id.clone(), user)));
-    Ok(chosen(emails, users.values()))
+    Ok(chosen(&emails, users.values()))
 }
 
 /// Of the users whose login or e-mail it is, those that count for each e-mail.

@@ -43,3 +43,54 @@ fn an_address_from_a_browser_is_a_fault() {
         assert!(faults.len() == 1 && faults[0].contains(words), "{address}: {faults:?}");
     }
 }
+
+fn group(id: &str) -> Entitlement {
+    Entitlement { id: id.into(), name: "dba".into() }
+}
+
+fn access(group_id: &str, user: &str) -> Access {
+    Access { account: user.into(), entitlement: group(group_id) }
+}
+
+fn filled(group: &str) -> Filled {
+    let rule = serde_json::json!({
+        "id": "0pr1", "status": "ACTIVE", "conditions": { "people": { "users": { "exclude": ["00u3"] } } },
+        "actions": { "assignUserToGroups": { "groupIds": [group] } },
+    });
+    Filled::by(vec![serde_json::from_value(rule).expect("a rule")])
+}
+
+#[test]
+fn in_a_group_that_a_rule_fills_only_the_ledger_s_can_be_ours() {
+    let members = ["00u1", "00u2", "00u3"].map(str::to_owned).into();
+    let listed = BTreeMap::from([(group("00g1"), Listed::Members(members)), (group("00g2"), Listed::Gone)]);
+    let owned = BTreeSet::from([access("00g1", "00u1")]);
+    let shown = |filled: &Filled| -> Vec<(String, bool)> {
+        let held = held(&listed, filled, &owned).expect("memberships");
+        assert!(held.iter().all(|held| held.from.is_none() && held.until.is_none()));
+        held.into_iter().map(|held| (held.id.0, held.foreign)).collect()
+    };
+    let expected = |foreign: [bool; 3]| {
+        let ids = ["00g1/00u1", "00g1/00u2", "00g1/00u3"].map(str::to_owned);
+        ids.into_iter().zip(foreign).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&filled("00g1")), expected([false, true, false]));
+    assert_eq!(shown(&filled("00g3")), expected([false; 3]));
+}
+
+#[test]
+fn nobody_is_given_what_cannot_be_looked_at() {
+    let listed = BTreeMap::from([
+        (group("00g1"), Listed::Members(BTreeSet::new())),
+        (group("00g2"), Listed::Gone),
+        (group("00g3"), Listed::Hidden("403".to_owned())),
+    ]);
+    for (id, words) in [("00g1", None), ("00g2", Some("is gone")), ("00g3", Some("cannot be read: 403"))] {
+        let mut stands_for = Ok(BTreeSet::from([group(id)]));
+        refuse_unreadable(&mut stands_for, &listed);
+        match words {
+            None => assert!(stands_for.is_ok(), "{stands_for:?}"),
+            Some(words) => assert!(stands_for.clone().is_err_and(|why| why.contains(words)), "{stands_for:?}"),
+        }
+    }
+}
