@@ -9,7 +9,8 @@ a 500 of each.
 
 Where emulate is kinder or odder than the service, so that these checks prove nothing of it:
 
-- Any token that is not empty is as good as the administrator's; only an App's JWT is verified.
+- Any token that is not empty is as good as the administrator's; of an App's JWT the signature is verified and its end, and not
+  when it was made.
 - GitHub: somebody outside the organisation becomes a member of the team at once (GitHub: `pending`, and an invitation);
   a second removal is 204 (GitHub: 404); it has no GraphQL and does not tell a team's children (see
   graphql.mjs), no SCIM and no users by id; no team is synchronised from elsewhere; no limit of requests is
