@@ -14,12 +14,11 @@ from checks import (
     clipped,
     given,
     needs_program,
-    same,
-    succeeded,
     wanted,
 )
 from harness import HERE, run
 from standin import parse_time
+from suite import same, succeeded
 
 
 def settled(bench, world, now):

