@@ -2,4 +2,5 @@
 
 mod contract;
 mod file;
+mod github;
 mod strongdm;
