@@ -71,37 +71,31 @@ impl Program {
     /// Where the future is dropped, and where the program writes too much, it is killed with all of its group. So is what
     /// is left of the group of a program that failed; what one that succeeded leaves running is its own affair.
     pub async fn run(&self, input: &[u8], most: usize, said: &Said) -> Result<Ended, Fault> {
-        let mut child = self.start().map_err(Fault::Start)?;
-        let mut group = Group::of(&child, &self.place);
-        let (stdin, stdout, stderr) = pipes(&mut child);
-        let mut output = Vec::new();
-        let status = {
-            let talk = async {
-                tokio::try_join!(feed(stdin, input), fill(stdout, &mut output, most), said.hear(stderr)).map(drop)
-            };
-            tokio::pin!(talk);
-            tokio::select! {
-                talked = &mut talk => {
-                    talked?;
-                    let status = child.wait().await?;
-                    group.ended(status);
-                    status
-                }
-                status = child.wait() => {
-                    let status = status?;
-                    group.ended(status);
-                    if let Ok(talked) = tokio::time::timeout(AFTERWARDS, &mut talk).await {
-                        talked?;
-                    }
-                    status
-                }
-            }
-        };
-        said.end();
-        Ok(Ended { status, output })
+        let (mut child, mut group) = self.start()?;
+        talk(&mut child, &mut group, input, most, said).await
     }
 
-    fn start(&self) -> std::io::Result<Child> {
+    /// The same, and `None` where it does not end within `time`; it is gone when this returns.
+    pub async fn run_within(&self, time: Duration, most: usize, said: &Said) -> Option<Result<Ended, Fault>> {
+        let (mut child, mut group) = match self.start() {
+            Ok(started) => started,
+            Err(fault) => return Some(Err(fault)),
+        };
+        let ended = tokio::time::timeout(time, talk(&mut child, &mut group, &[], most, said)).await;
+        if ended.is_err() {
+            group.kill();
+            let _gone = child.kill().await;
+        }
+        ended.ok()
+    }
+
+    fn start(&self) -> Result<(Child, Group), Fault> {
+        let child = self.spawn().map_err(Fault::Start)?;
+        let group = Group::of(&child, &self.place);
+        Ok((child, group))
+    }
+
+    fn spawn(&self) -> std::io::Result<Child> {
         let (program, arguments) = self.argv.split_first().ok_or(ErrorKind::InvalidInput)?;
         let mut command = match &self.place {
             Place::Ours => {
@@ -117,6 +111,36 @@ impl Program {
         };
         command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).spawn()
     }
+}
+
+/// Gives `input`, hears what it says until it has ended, and sees to its group.
+async fn talk(child: &mut Child, group: &mut Group, input: &[u8], most: usize, said: &Said) -> Result<Ended, Fault> {
+    let (stdin, stdout, stderr) = pipes(child);
+    let mut output = Vec::new();
+    let status = {
+        let talk = async {
+            tokio::try_join!(feed(stdin, input), fill(stdout, &mut output, most), said.hear(stderr)).map(drop)
+        };
+        tokio::pin!(talk);
+        tokio::select! {
+            talked = &mut talk => {
+                talked?;
+                let status = child.wait().await?;
+                group.ended(status);
+                status
+            }
+            status = child.wait() => {
+                let status = status?;
+                group.ended(status);
+                if let Ok(talked) = tokio::time::timeout(AFTERWARDS, &mut talk).await {
+                    talked?;
+                }
+                status
+            }
+        }
+    };
+    said.end();
+    Ok(Ended { status, output })
 }
 
 /// Where the program is: a relative path is relative to the folder, a bare name is looked for along `PATH`.

@@ -99,7 +99,7 @@ async fn from_command(argv: &[String], timeout: Duration) -> Result<SecretString
     let [program, ..] = argv else { bail!("a secret's `command` is empty; name a program") };
     let said = Said::default();
     let run = Program { argv: argv.to_vec(), place: Place::Ours };
-    let Ok(ended) = tokio::time::timeout(timeout, run.run(&[], LARGEST as usize, &said)).await else {
+    let Some(ended) = run.run_within(timeout, LARGEST as usize, &said).await else {
         bail!("the command '{program}' that prints a secret was stopped after {} s", timeout.as_secs_f32());
     };
     let what = format!("the output of the command '{program}'");

@@ -4,5 +4,6 @@
 mod commands;
 mod operation;
 mod page;
+mod protocol;
 mod reference;
 mod sandbox;

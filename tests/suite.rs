@@ -6,6 +6,7 @@ mod fakes;
 mod fuzz;
 mod layers;
 mod ledger;
+mod plugins;
 mod readme;
 mod source;
 mod target;

@@ -45,7 +45,10 @@ impl Contract<'_> {
             [account] if account.suspended => Err(format!("the account of {email} is suspended; take another")),
             [account] if account.id.0.is_empty() => Err(format!("the account of {email} has no id")),
             [_] => Ok(()),
-            [] => Err(format!("no account was found for {email}")),
+            [] => Err(match current.absent.get(email) {
+                Some(why) => format!("no account was found for {email}: {why}"),
+                None => format!("no account was found for {email}"),
+            }),
             all => Err(format!("{} accounts were found for {email}", all.len())),
         };
         let strange = current.accounts.iter().find(|account| ![email, &self.subject.nobody].contains(&&account.email));

@@ -187,10 +187,10 @@ impl Giving<'_> {
     ) {
         let rest = self.rest();
         let tenure = |_: &Entitlement| actor.tenure;
-        let is_intent = |owned: &Owned| owned.id.is_none();
+        // By their numbers, for once one is found to have been given it has an id.
+        let intents: BTreeSet<i64> = rest.iter().filter(|owned| owned.id.is_none()).map(|owned| owned.entry).collect();
+        let is_intent = |owned: &Owned| intents.contains(&owned.entry);
         let mut plan = revoke(self.stand.now, &tenure, OnDrift::Restore, current, &rest, &is_intent);
-        let is_entry = |entry: i64| rest.iter().any(|owned| owned.entry == entry && is_intent(owned));
-        plan.changes.retain(|change| change.owned().is_some_and(|owned| is_entry(owned.entry)));
         if liar {
             plan.changes.retain(|change| !matches!(change, Change::Forget { .. }));
         }

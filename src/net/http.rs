@@ -24,7 +24,7 @@ use reqwest::{Request, Response, Url};
 use super::{Context, Failure, USER_AGENT, Wait, retry, tls};
 pub use call::{Answer, Call};
 pub use credential::{Credential, Key};
-pub use fault::{Error, start, status};
+pub use fault::{Error, is_limit, start, status};
 
 /// Bytes of one answer, unpacked. A page of 100 full entries is about 120 kB with the vendors here; 32 calls at a time
 /// of this size still fit a small container.

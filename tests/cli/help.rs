@@ -117,6 +117,9 @@ fn check() {
     insta::assert_snapshot!(verb("check"), @r"
     Check config, credentials and names, and whether everyone on call has an account
 
+    With --conformance it holds one target to what every target promises. That alone writes: with a test
+    account, it gives, moves and takes back on that target.
+
     Usage: oncall-sync check [OPTIONS]
     ");
 }
@@ -173,13 +176,15 @@ fn schema() {
     Arguments:
       [OF]
               Possible values:
-              - config:  The config file
-              - report:  The JSON report of a sync
-              - shifts:  What `shifts --output json` prints
-              - check:   What `check --output json` prints
-              - grants:  What `grants --output json` prints
-              - audit:   A line of what `audit --format jsonl` prints
-              - explain: What `explain --output json` prints
+              - config:      The config file
+              - report:      The JSON report of a sync
+              - shifts:      What `shifts --output json` prints
+              - check:       What `check --output json` prints
+              - conformance: What `check --conformance --output json` prints
+              - grants:      What `grants --output json` prints
+              - audit:       A line of what `audit --format jsonl` prints
+              - explain:     What `explain --output json` prints
+              - exec:        What a command of kind `exec` is asked and answers
 
               [default: config]
     ");

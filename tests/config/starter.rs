@@ -39,7 +39,7 @@ fn the_schema_leaves_kind_out_where_the_file_may() {
     let schema = schema();
     for sort in ["SourceConfig", "TargetConfig"] {
         let variants = schema["$defs"][sort]["anyOf"].as_array().expect("variants");
-        assert_eq!(variants.len(), 2);
+        assert!(variants.len() >= 2, "{variants:?}");
         for variant in variants {
             assert!(variant["properties"]["kind"]["const"].is_string(), "{variant}");
             assert!(!variant["required"].as_array().is_some_and(|keys| keys.contains(&"kind".into())), "{variant}");

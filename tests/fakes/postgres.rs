@@ -83,6 +83,13 @@ pub fn server() -> Option<&'static Server> {
     Some(SHARED.get_or_init(|| Server::set_up(programs, Some(&Tls::new(TLS_NAME)))))
 }
 
+/// Another that the tests share, without TLS, which not every build of PostgreSQL has; `None` as for [`server`].
+pub fn plain() -> Option<&'static Server> {
+    static SHARED: OnceLock<Server> = OnceLock::new();
+    let programs = programs()?;
+    Some(SHARED.get_or_init(|| Server::set_up(programs, None)))
+}
+
 /// A database of the shared server; `None` as for [`server`].
 pub fn database() -> Option<Database<'static>> {
     Some(server()?.database())
@@ -282,11 +289,15 @@ fn query(url: &str, sql: &str) -> Result<Vec<String>, tokio_postgres::Error> {
     Ok(rows.map(text).collect())
 }
 
-/// The folder of the newest server there is. Without one it is said which test was not run, or the test fails where
-/// `ONCALL_SYNC_REQUIRE_POSTGRES=1`.
+/// The folder of the server that `ONCALL_SYNC_POSTGRES` names, else of the newest there is. Without one it is said which
+/// test was not run, or the test fails where `ONCALL_SYNC_REQUIRE_POSTGRES=1`.
 fn programs() -> Option<&'static Path> {
     static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
     let found = FOUND.get_or_init(|| {
+        #[expect(clippy::disallowed_methods, reason = "the environment of the tests, not of the program")]
+        if let Some(named) = std::env::var_os("ONCALL_SYNC_POSTGRES") {
+            return Some(named.into());
+        }
         let version = |path: &PathBuf| path.parent()?.file_name()?.to_str()?.parse::<u32>().ok();
         let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
         let mut folders: Vec<_> = versions.map(|version| version.path().join("bin")).collect();

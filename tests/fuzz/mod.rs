@@ -13,6 +13,7 @@
 mod change;
 mod config;
 mod document;
+mod exec;
 mod ledger;
 mod pagerduty;
 mod rota;

@@ -3,4 +3,5 @@
 mod contract;
 mod exec;
 mod file;
+mod okta;
 mod strongdm;

@@ -115,7 +115,8 @@ pub fn limit(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Wait> {
     is_limit(headers).then(|| wait(StatusCode::TOO_MANY_REQUESTS, headers, now))
 }
 
-fn is_limit(headers: &HeaderMap) -> bool {
+/// Whether the headers of a refusal speak of a limit that is used up.
+pub fn is_limit(headers: &HeaderMap) -> bool {
     headers.contains_key(RETRY_AFTER) || REMAINING.iter().any(|name| is_zero(headers, name))
 }
 

@@ -1,8 +1,6 @@
 //! Any command as a source: a program of the user's that speaks the protocol of `exec`.
 
 pub mod api;
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

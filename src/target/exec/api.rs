@@ -78,8 +78,8 @@ pub struct Read {
 pub struct Reading {
     /// An account for each e-mail that has one.
     pub accounts: Vec<Account>,
-    /// Why an e-mail has no account here, where the command knows more than that: the rest of a sentence, such as "invited, and has not
-    /// accepted yet".
+    /// Why an e-mail asked for has no account, where more is known than that: the rest of a sentence, such as "invited, and
+    /// has not accepted yet".
     #[serde(default)]
     pub absent: BTreeMap<String, String>,
     /// What each spelling asked for stands for.

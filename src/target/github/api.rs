@@ -13,11 +13,11 @@ use std::time::Duration;
 use ::http::{HeaderMap, HeaderName, HeaderValue, header};
 use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::future::try_join_all;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::fault::{explained, later, status};
-use super::graphql::{Cursor, PAGE, PageInfo, Problem, Variables, ask};
+use super::graphql::{Cursor, PAGE, Problem, Variables, ask};
+use super::wire::{Account, In, Look, Membership, Team, TeamName, TeamPage, Teams, User};
 use crate::net::http::{Client, Credential, Settings};
 use crate::net::{self};
 
@@ -40,14 +40,11 @@ const TEAMS: usize = 25;
 /// Users looked up by name in one call; each is one row.
 const USERS: usize = 100;
 
-/// Identities looked up in one call. Each is a list of its own, and a hundred lists are one point of the rate limit.
-const IDENTITIES: usize = 100;
+/// What is asked of each team.
+const TEAM: &str = "databaseId slug name";
 
-/// Identities of one name, of which there should be one.
-const NAMESAKES: usize = 5;
-
-/// What is asked of each identity, but for whose it is.
-const IDENTITY: &str = "samlIdentity { nameId username emails { value } } scimIdentity { username emails { value } }";
+/// What is asked of a page of its members.
+const MEMBERS: &str = "nodes { databaseId login } pageInfo { hasNextPage endCursor }";
 
 /// How to reach GitHub.
 pub struct Access<'a> {
@@ -79,182 +76,11 @@ pub fn client(access: &Access<'_>, context: net::Context) -> Result<Client> {
 
 /// GitHub, asked about one organisation.
 pub struct Api {
-    rest: Client,
-    graphql: Client,
+    pub(super) rest: Client,
+    pub(super) graphql: Client,
     org: String,
     /// Whether it is a GitHub Enterprise Server.
     server: bool,
-}
-
-/// Somebody's account. Its id stays, its login may change and be taken over by somebody else.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct User {
-    pub database_id: u64,
-    pub login: String,
-    /// The organisation, where they are a member of it; absent where that was not asked.
-    #[serde(default)]
-    pub organization: Option<Organization>,
-    /// Since when the account cannot be used; servers alone tell.
-    #[serde(default)]
-    pub suspended_at: Option<String>,
-    /// Addresses that GitHub knows to be theirs, in domains that it knows to be the organisation's.
-    #[serde(default)]
-    pub organization_verified_domain_emails: Vec<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Organization {
-    pub login: String,
-}
-
-/// A team without its members.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TeamName {
-    pub database_id: u64,
-    pub slug: String,
-    pub name: String,
-}
-
-/// A team and everybody who is in it itself, not in a child team of it alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Team {
-    pub id: u64,
-    pub slug: String,
-    pub name: String,
-    /// Logins by account id.
-    pub members: BTreeMap<u64, String>,
-}
-
-/// What an identity provider says of somebody.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Identity {
-    #[serde(default)]
-    pub saml_identity: Option<Attributes>,
-    #[serde(default)]
-    pub scim_identity: Option<Attributes>,
-    /// `None`: nobody has signed in by it yet.
-    #[serde(default)]
-    pub user: Option<User>,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Attributes {
-    #[serde(default)]
-    pub name_id: Option<String>,
-    #[serde(default)]
-    pub username: Option<String>,
-    #[serde(default)]
-    pub emails: Option<Vec<Address>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Address {
-    pub value: String,
-}
-
-/// Every member of the organisation, and every identity that its provider knows.
-#[derive(Debug, Default)]
-pub struct Directory {
-    pub members: Vec<User>,
-    pub identities: Vec<Identity>,
-}
-
-/// Somebody as the enterprise's identity provider put them into GitHub.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ScimUser {
-    pub user_name: String,
-    #[serde(default)]
-    pub emails: Vec<Address>,
-    #[serde(default = "yes")]
-    pub active: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ScimPage {
-    total_results: usize,
-    #[serde(rename = "Resources", default)]
-    resources: Vec<ScimUser>,
-}
-
-/// How somebody stands to the organisation, or to a team.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Membership {
-    /// `active` or `pending`.
-    pub state: String,
-    /// Of the organisation alone.
-    #[serde(default)]
-    pub user: Option<Account>,
-}
-
-/// An account as REST shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Account {
-    pub id: u64,
-    pub login: String,
-    #[serde(default)]
-    pub suspended_at: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct In<T> {
-    organization: Option<T>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TeamPage {
-    #[serde(flatten)]
-    name: TeamName,
-    members: MemberPage,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MemberPage {
-    nodes: Vec<Option<User>>,
-    page_info: PageInfo,
-}
-
-#[derive(Deserialize)]
-struct Teams {
-    teams: Page<TeamName>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Page<T> {
-    nodes: Vec<Option<T>>,
-    #[serde(default)]
-    page_info: PageInfo,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DirectoryPage {
-    members_with_role: Option<Page<User>>,
-    saml_identity_provider: Option<Provider<Page<Identity>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Provider<T> {
-    external_identities: T,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Provided {
-    saml_identity_provider: Option<BTreeMap<String, Page<Identity>>>,
 }
 
 impl Api {
@@ -283,20 +109,25 @@ impl Api {
         &self.org
     }
 
-    fn variables(&self) -> Variables {
+    /// Whether it is a GitHub Enterprise Server.
+    pub fn is_server(&self) -> bool {
+        self.server
+    }
+
+    pub(super) fn variables(&self) -> Variables {
         let mut variables = Variables::default();
         variables.give("org", "String!", self.org.as_str());
         variables
     }
 
     /// What is asked of each user.
-    fn user(&self) -> String {
+    pub(super) fn user(&self) -> String {
         // GitHub's own schema has no such field, the servers' has.
         let suspended = if self.server { " suspendedAt" } else { "" };
         format!("databaseId login organization(login: $org) {{ login }}{suspended}")
     }
 
-    fn found<T>(&self, answer: In<T>) -> Result<T> {
+    pub(super) fn found<T>(&self, answer: In<T>) -> Result<T> {
         answer.organization.with_context(|| {
             format!("GitHub shows this token no organisation '{}'; check `org`, and what the token may see", self.org)
         })
@@ -350,8 +181,8 @@ impl Api {
             variables.give(&format!("s{index}"), "String!", slugs[*at].as_str());
             variables.give(&format!("c{index}"), "String", cursor.after().map_or(Value::Null, Value::from));
             body += &format!(
-                " t{index}: team(slug: $s{index}) {{ databaseId slug name members(first: {PAGE}, after: $c{index}, membership: \
-                 IMMEDIATE) {{ nodes {{ databaseId login }} pageInfo {{ hasNextPage endCursor }} }} }}"
+                " t{index}: team(slug: $s{index}) {{ {TEAM} members(first: {PAGE}, after: $c{index}, membership: IMMEDIATE) {{ {MEMBERS} \
+                 }} }}"
             );
         }
         let (question, values) = variables.question(&(body + " }"));
@@ -371,7 +202,7 @@ impl Api {
             let mut variables = self.variables();
             variables.give("after", "String", cursor.after().map_or(Value::Null, Value::from));
             let (question, values) = variables.question(&format!(
-                "organization(login: $org) {{ teams(first: {PAGE}, after: $after) {{ nodes {{ databaseId slug name }} pageInfo \
+                "organization(login: $org) {{ teams(first: {PAGE}, after: $after) {{ nodes {{ {TEAM} }} pageInfo \
                  {{ hasNextPage endCursor }} }} }}"
             ));
             let reply = ask::<In<Teams>>(&self.graphql, &question, values).await.map_err(explained)?;
@@ -407,109 +238,6 @@ impl Api {
         Ok(try_join_all(calls).await?.into_iter().flatten().collect())
     }
 
-    /// The identities whose name at the organisation's identity provider is one of these, a list for each; `None` where it has
-    /// no provider, or none that this token sees.
-    ///
-    /// # Errors
-    /// Where GitHub does not answer.
-    pub async fn identities(&self, names: &[String]) -> Result<Option<Vec<Vec<Identity>>>> {
-        // Whether there is a provider at all, the first call tells.
-        let (first, rest) = names.split_at(names.len().min(IDENTITIES));
-        let Some(mut found) = self.some_identities(first).await? else { return Ok(None) };
-        let rest = try_join_all(rest.chunks(IDENTITIES).map(|names| self.some_identities(names))).await?;
-        for some in rest {
-            let Some(some) = some else { return Ok(None) };
-            found.extend(some);
-        }
-        Ok(Some(found))
-    }
-
-    async fn some_identities(&self, names: &[String]) -> Result<Option<Vec<Vec<Identity>>>> {
-        let user = self.user();
-        let mut variables = self.variables();
-        let mut body = String::from("organization(login: $org) { samlIdentityProvider {");
-        for (index, name) in names.iter().enumerate() {
-            variables.give(&format!("n{index}"), "String!", name.as_str());
-            body += &format!(
-                " i{index}: externalIdentities(first: {NAMESAKES}, userName: $n{index}) {{ nodes {{ {IDENTITY} user {{ {user} }} }} }}"
-            );
-        }
-        let (question, values) = variables.question(&(body + " } }"));
-        let reply = ask::<In<Provided>>(&self.graphql, &question, values).await.map_err(explained)?;
-        let Some(mut found) = self.found(reply.unless(Problem::is_of_part)?)?.saml_identity_provider else {
-            return Ok(None);
-        };
-        let of = |index| {
-            found.remove(&format!("i{index}")).map_or(Vec::new(), |page| page.nodes.into_iter().flatten().collect())
-        };
-        Ok(Some((0..names.len()).map(of).collect()))
-    }
-
-    /// Every member with their addresses, and, where `identities`, every identity; both lists page by page side by side.
-    ///
-    /// # Errors
-    /// Where a list is not whole.
-    pub async fn directory(&self, identities: bool) -> Result<Directory> {
-        let mut directory = Directory::default();
-        let (mut members, mut provided) = (Some(Cursor::default()), identities.then(Cursor::default));
-        while members.is_some() || provided.is_some() {
-            let page = self.directory_page(members.as_ref(), provided.as_ref()).await?;
-            let rows = page.members_with_role;
-            members = next(members, rows, &mut directory.members)?;
-            let rows = page.saml_identity_provider.map(|provider| provider.external_identities);
-            provided = next(provided, rows, &mut directory.identities)?;
-        }
-        Ok(directory)
-    }
-
-    async fn directory_page(&self, members: Option<&Cursor>, identities: Option<&Cursor>) -> Result<DirectoryPage> {
-        let user = self.user();
-        let mut variables = self.variables();
-        let mut body = String::from("organization(login: $org) {");
-        let page_info = "pageInfo { hasNextPage endCursor }";
-        if let Some(cursor) = members {
-            variables.give("m", "String", cursor.after().map_or(Value::Null, Value::from));
-            body += &format!(
-                " membersWithRole(first: {PAGE}, after: $m) {{ nodes {{ {user} organizationVerifiedDomainEmails(login: $org) }} {page_info} }}"
-            );
-        }
-        if let Some(cursor) = identities {
-            variables.give("i", "String", cursor.after().map_or(Value::Null, Value::from));
-            body += &format!(
-                " samlIdentityProvider {{ externalIdentities(first: {PAGE}, after: $i) {{ nodes {{ {IDENTITY} user {{ {user} }} }} {page_info} }} }}"
-            );
-        }
-        let (question, values) = variables.question(&(body + " }"));
-        let reply = ask::<In<DirectoryPage>>(&self.graphql, &question, values).await.map_err(explained)?;
-        self.found(reply.unless(Problem::is_of_part)?)
-    }
-
-    /// Everybody whom the identity provider of `enterprise` has put into GitHub and not deleted for good.
-    ///
-    /// # Errors
-    /// Where the list is not whole.
-    pub async fn scim_users(&self, enterprise: &str) -> Result<Vec<ScimUser>> {
-        // A server is one enterprise, and its path names none.
-        let path = if self.server {
-            vec!["scim", "v2", "Users"]
-        } else {
-            vec!["scim", "v2", "enterprises", enterprise, "Users"]
-        };
-        let page = async |start: usize| {
-            let query = [("startIndex", start), ("count", PAGE)];
-            self.rest.get(&path).query(&query).answer::<ScimPage>().await.map_err(explained)
-        };
-        let first = page(1).await?;
-        let (total, length) = (first.total_results, first.resources.len());
-        let mut users = first.resources;
-        if length > 0 && length < total {
-            let rest = try_join_all((length + 1..=total).step_by(length).map(page)).await?;
-            users.extend(rest.into_iter().flat_map(|page| page.resources));
-        }
-        ensure!(users.len() >= total, "GitHub lists {} of {total} SCIM users; half a list is none", users.len());
-        Ok(users)
-    }
-
     /// How `login` stands to the organisation; `None` for an outsider.
     ///
     /// # Errors
@@ -525,6 +253,29 @@ impl Api {
     /// Where GitHub does not answer.
     pub async fn account(&self, id: &str) -> Result<Option<Account>> {
         found(self.rest.get(&["user", id]).answer::<Account>().await).map_err(explained)
+    }
+
+    /// A user and a team as they are now, the team with those of its members alone whose login is like this one; `None` for
+    /// what there is none of.
+    ///
+    /// # Errors
+    /// Where GitHub does not answer.
+    pub async fn look(&self, slug: &str, login: &str) -> Result<(Option<User>, Option<Team>)> {
+        let mut variables = self.variables();
+        variables.give("login", "String!", login);
+        variables.give("slug", "String!", slug);
+        let user = self.user();
+        let (question, values) = variables.question(&format!(
+            "user(login: $login) {{ {user} }} organization(login: $org) {{ team(slug: $slug) {{ {TEAM} members(first: {PAGE}, \
+             membership: IMMEDIATE, query: $login) {{ {MEMBERS} }} }} }}"
+        ));
+        let reply = ask::<Look>(&self.graphql, &question, values).await.map_err(explained)?;
+        let Look { user, organization } = reply.unless(Problem::is_not_found)?;
+        let mut team = None;
+        if let Some(page) = self.found(In { organization })?.team {
+            page.add_to(&mut team);
+        }
+        Ok((user, team))
     }
 
     /// Puts somebody into a team, as a plain member. It invites whoever is outside the organisation, and makes a plain member
@@ -547,27 +298,11 @@ impl Api {
     }
 }
 
-/// Adds a page to its list and moves on, or ends a list that has no more.
-fn next<T>(cursor: Option<Cursor>, page: Option<Page<T>>, rows: &mut Vec<T>) -> Result<Option<Cursor>> {
-    let (Some(mut cursor), Some(page)) = (cursor, page) else { return Ok(None) };
-    let more = cursor.advance(&page.page_info)?;
-    rows.extend(page.nodes.into_iter().flatten());
-    Ok(more.then_some(cursor))
-}
-
 /// What was asked for, or that it is not there.
 fn found<T>(answer: Result<T>) -> Result<Option<T>> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if status(&error) == Some(404) => Ok(None),
         Err(error) => Err(error),
-    }
-}
-
-impl TeamPage {
-    fn add_to(self, team: &mut Option<Team>) {
-        let TeamName { database_id: id, slug, name } = self.name;
-        let team = team.get_or_insert_with(|| Team { id, slug, name, members: BTreeMap::new() });
-        team.members.extend(self.members.nodes.into_iter().flatten().map(|user| (user.database_id, user.login)));
     }
 }

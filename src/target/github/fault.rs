@@ -68,6 +68,9 @@ pub fn is_refusal(error: &Error) -> bool {
 /// The same error with what GitHub said in words, and what to do.
 pub fn explained(error: Error) -> Error {
     let Some(answer) = error.downcast_ref::<http::Error>() else { return error };
+    // What was said of it on the way, for instance that the wait is too long for this run.
+    let around: Vec<String> =
+        error.chain().map(ToString::to_string).take_while(|said| *said != answer.to_string()).collect();
     let said = said(&answer.body);
     let status = answer.status.as_u16();
     let lower = said.as_deref().unwrap_or_default().to_lowercase();
@@ -75,6 +78,9 @@ pub fn explained(error: Error) -> Error {
         401 => {
             ": the token is wrong, has ended or was revoked, or the App's key is not this App's; check `token`, or `app_id` \
                 and `private_key`"
+        }
+        _ if http::is_limit(&answer.headers) || later(answer.status, answer.body.as_bytes()).is_some() => {
+            ": the rate limit is used up, and stayed so over several attempts; other users of the token share it"
         }
         403 if is_of_provider(&lower) => {
             ": an identity provider decides who is in this team, and GitHub takes no change by anybody else; give access by the \
@@ -88,12 +94,13 @@ pub fn explained(error: Error) -> Error {
                 Members: write (fine-grained, App), and its owner must be an owner of the organisation or maintain the team"
         }
         404 => ": it is not there, or this token is not shown it",
-        429 => ": the rate limit is used up, and stayed so over several attempts; other users of the token share it",
+        429 => ": too many requests",
         _ if said.is_none() => return error,
         _ => "",
     };
     let said = said.map(|said| format!(" (GitHub says: {said})")).unwrap_or_default();
-    Error::new(Explained { status, sentence: format!("{} answered {}{advice}{said}", answer.call, answer.status) })
+    let sentence = format!("{} answered {}{advice}{said}", answer.call, answer.status);
+    around.into_iter().rfold(Error::new(Explained { status, sentence }), Error::context)
 }
 
 /// Whether the words, in lower case, say that a team belongs to an identity provider. GitHub documents the status alone

@@ -126,10 +126,16 @@ impl<T> Reply<T> {
 /// Asks; only ever to read, so that it may be asked again.
 ///
 /// # Errors
-/// As of any call; what GitHub says inside an answer is for [`Reply::unless`].
+/// As of any call, and where the answer is not GitHub's; what GitHub says inside an answer is for [`Reply::unless`].
 pub async fn ask<T: DeserializeOwned>(client: &Client, question: &str, variables: Value) -> Result<Reply<T>> {
     let body = json!({ "query": question, "variables": variables });
-    client.post(&["graphql"]).json(&body).repeatable().answer().await
+    let reply: Reply<T> = client.post(&["graphql"]).json(&body).repeatable().answer().await?;
+    ensure!(
+        reply.data.is_some() || !reply.errors.is_empty(),
+        "POST /graphql on {}: the answer has neither data nor errors, so it is not GitHub's; check `base_url`",
+        client.host()
+    );
+    Ok(reply)
 }
 
 /// Variables of one question, each declared and given; text from elsewhere gets into a question by no other way.

@@ -14,16 +14,20 @@
 //! `logins` names them or their name at the SAML provider is their e-mail. Whoever is found by neither costs everybody
 //! together 10 calls more, the whole list of members, which brings the identities along; SCIM's 10 pages come meanwhile, 9
 //! of them at once. An unknown or renamed team costs one call for every 100 teams there are. An App adds 2 calls for its
-//! token. Each change is one call.
+//! token. A grant is 2 calls, of which the first looks once more, and a revocation is one.
 
 mod api;
 mod credential;
+mod directory;
 mod fault;
 mod graphql;
 mod people;
+mod scim;
+mod seen;
 mod teams;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -37,6 +41,7 @@ use serde::Deserialize;
 use self::api::Api;
 use self::credential::{Installed, Signed};
 use self::people::{People, Ways};
+use self::seen::{Place, Seen, number};
 use self::teams::Teams;
 use super::{known, not_given, not_taken_back};
 use crate::domain::{Access, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure};
@@ -143,73 +148,6 @@ pub struct GitHub {
     seen: Mutex<Seen>,
 }
 
-/// What was last read, kept in step with what was changed since.
-#[derive(Debug, Default)]
-struct Seen {
-    /// Teams by id: `None` for one that is gone. What is not here was not read.
-    teams: BTreeMap<String, Option<api::Team>>,
-    /// What was about to be changed, and nobody knows how it ended.
-    doubtful: BTreeSet<Access>,
-    /// The logins of active members of the organisation, by account id.
-    logins: BTreeMap<String, String>,
-}
-
-impl Seen {
-    /// As [`GitHub::place`]; `None` where it has to be read.
-    fn place(&self, access: &Access) -> Option<Option<Place>> {
-        if self.doubtful.contains(access) {
-            return None;
-        }
-        let team = self.teams.get(&*access.entitlement.id)?;
-        Some(team.as_ref().map(|team| {
-            let login = number(access).and_then(|id| team.members.get(&id).cloned());
-            Place { slug: team.slug.clone(), login }
-        }))
-    }
-
-    /// Takes in a new reading of one access: of others in the team, what was changed meanwhile is newer.
-    fn learn(&mut self, access: &Access, found: Option<api::Team>) {
-        self.doubtful.remove(access);
-        match (self.teams.get_mut(&*access.entitlement.id), found) {
-            (Some(Some(known)), Some(found)) => {
-                let login = number(access).and_then(|id| found.members.get(&id).cloned());
-                known.slug = found.slug;
-                known.set(access, login);
-            }
-            (_, found) => drop(self.teams.insert(access.entitlement.id.to_string(), found)),
-        }
-    }
-
-    /// Notes how a change of `access` ended.
-    fn changed(&mut self, access: &Access, login: Option<String>) {
-        self.doubtful.remove(access);
-        if let Some(Some(team)) = self.teams.get_mut(&*access.entitlement.id) {
-            team.set(access, login);
-        }
-    }
-}
-
-impl api::Team {
-    fn set(&mut self, access: &Access, login: Option<String>) {
-        let Some(id) = number(access) else { return };
-        match login {
-            Some(login) => drop(self.members.insert(id, login)),
-            None => drop(self.members.remove(&id)),
-        }
-    }
-}
-
-/// The account's id as GitHub counts.
-fn number(access: &Access) -> Option<u64> {
-    access.account.0.parse().ok()
-}
-
-/// Where a team is, and under which login an account is in it, if it is.
-struct Place {
-    slug: String,
-    login: Option<String>,
-}
-
 impl GitHub {
     /// Reads the secrets; nothing is asked of GitHub yet.
     pub async fn connect(config: &Config, context: Context) -> Result<Self> {
@@ -261,13 +199,9 @@ impl GitHub {
             bail!("GitHub shows this token no account with the id {account} any more");
         };
         let org = self.api.org();
-        match self.api.membership(&now.login).await? {
-            Some(membership) => {
-                if let Some(why) = people::not_active(&membership.state, &now.login, org) {
-                    bail!(why);
-                }
-            }
-            None => bail!(people::outside(&now.login, org)),
+        let standing = self.api.membership(&now.login).await?;
+        if let Some(why) = people::outsider(standing.as_ref(), &now.login, org) {
+            bail!(why);
         }
         self.seen().logins.insert(account.0.clone(), now.login.clone());
         Ok(now.login)
@@ -281,7 +215,7 @@ impl GitHub {
         if login.is_some() {
             return Ok(());
         }
-        let login = self.login(&access.account).await?;
+        let Some(login) = self.ready(access, &slug).await? else { return Ok(()) };
         self.seen().doubtful.insert(access.clone());
         let made = self.api.put(&slug, &login).await?;
         if made.state != "active" {
@@ -289,6 +223,36 @@ impl GitHub {
         }
         self.seen().changed(access, Some(login));
         Ok(())
+    }
+
+    /// Under which login to add them, looked at once more: since the reading they may have left the organisation, or the login
+    /// to somebody else. `None`: they have come into the team meanwhile, perhaps as a maintainer.
+    async fn ready(&self, access: &Access, slug: &str) -> Result<Option<String>> {
+        let org = self.api.org();
+        let mut login = self.login(&access.account).await?;
+        let (mut user, mut team) = self.api.look(slug, &login).await?;
+        if user.as_ref().map(|user| user.database_id) != number(access) {
+            self.seen().logins.remove(&access.account.0);
+            login = self.login(&access.account).await?;
+            (user, team) = self.api.look(slug, &login).await?;
+        }
+        let Some(user) = user.filter(|user| Some(user.database_id) == number(access)) else {
+            bail!("the login '{login}' changes hands just now; the next run sees whose it is");
+        };
+        let Some(team) = team.filter(|team| team.id.to_string() == *access.entitlement.id) else {
+            bail!("the team '{slug}' was renamed or deleted since it was read; the next run sees which");
+        };
+        if user.organization.is_none() {
+            let standing = self.api.membership(&login).await?;
+            if let Some(why) = people::outsider(standing.as_ref(), &login, org) {
+                bail!(why);
+            }
+        }
+        let held = team.members.contains_key(&user.database_id);
+        if held {
+            self.seen().changed(access, Some(login.clone()));
+        }
+        Ok((!held).then_some(login))
     }
 
     /// Takes back a membership that is none yet, and says what became of it.

@@ -8,9 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 use futures_util::future::try_join_all;
 
-use super::api::{Api, Attributes, Directory, Identity, ScimUser, User};
+use super::api::Api;
 use super::fault::is_refusal;
+use super::wire::{Attributes, Directory, Identity, Membership, ScimUser, User};
 use crate::domain::{Account, AccountId, Email};
+
+/// How the login of an enterprise's first administrator ends.
+const ADMIN: &str = "admin";
 
 /// How the config and GitHub tell whose login is whose.
 pub struct Ways<'a> {
@@ -76,12 +80,12 @@ async fn outsiders(api: &Api, answers: &Answers) -> Result<BTreeMap<u64, String>
         .map(|user| (user.database_id, user))
         .collect();
     let asked = try_join_all(doubtful.into_iter().map(async |(id, user)| {
-        let why = match api.membership(&user.login).await? {
-            Some(membership) if membership.user.as_ref().is_some_and(|now| now.id != id) => {
-                Some(format!("the login '{}' was taken over by somebody else a moment ago", user.login))
-            }
-            Some(membership) => not_active(&membership.state, &user.login, api.org()),
-            None => Some(outside(&user.login, api.org())),
+        let standing = api.membership(&user.login).await?;
+        let now = standing.as_ref().and_then(|standing| standing.user.as_ref());
+        let why = if now.is_some_and(|now| now.id != id) {
+            Some(format!("the login '{}' was taken over by somebody else a moment ago", user.login))
+        } else {
+            outsider(standing.as_ref(), &user.login, api.org())
         };
         Ok::<_, anyhow::Error>(why.map(|why| (id, why)))
     }));
@@ -89,20 +93,15 @@ async fn outsiders(api: &Api, answers: &Answers) -> Result<BTreeMap<u64, String>
 }
 
 /// Why somebody who stands to the organisation like this gets nothing, if so.
-pub fn not_active(state: &str, login: &str, org: &str) -> Option<String> {
-    let invited = format!("'{login}' has not accepted the invitation to the organisation '{org}' yet");
-    match state {
-        "active" => None,
-        "pending" => Some(invited),
-        other => Some(format!("'{login}' is no active member of the organisation '{org}' but '{other}'")),
+pub fn outsider(standing: Option<&Membership>, login: &str, org: &str) -> Option<String> {
+    match standing.map(|membership| &*membership.state) {
+        Some("active") => None,
+        Some("pending") => Some(format!("'{login}' has not accepted the invitation to the organisation '{org}' yet")),
+        Some(other) => Some(format!("'{login}' is no active member of the organisation '{org}' but '{other}'")),
+        None => Some(format!(
+            "'{login}' is no member of the organisation '{org}'; invite them there first, for nobody is invited from here"
+        )),
     }
-}
-
-/// Why an outsider gets nothing.
-pub fn outside(login: &str, org: &str) -> String {
-    format!(
-        "'{login}' is no member of the organisation '{org}'; invite them there first, for nobody is invited from here"
-    )
 }
 
 async fn by_login(api: &Api, ways: &Ways<'_>, emails: &BTreeSet<&Email>) -> Result<Answers> {
@@ -152,7 +151,7 @@ async fn by_address(api: &Api, ways: &Ways<'_>, emails: &BTreeSet<&Email>) -> Re
     let scim = scim.map(|scim| told(scim, "the enterprise's SCIM users", &mut silent)).transpose()?.flatten();
     for email in left {
         let found = identified(email, &directory.identities)
-            .or_else(|| provisioned(email, scim.as_deref().unwrap_or_default(), &directory))
+            .or_else(|| provisioned(email, scim.as_deref().unwrap_or_default(), api.is_server(), &directory.members))
             .or_else(|| verified(email, &directory))
             .unwrap_or_else(|| Err(unknown(api.org(), &silent)));
         answers.insert(email.clone(), found);
@@ -210,16 +209,20 @@ fn identified(email: &Email, identities: &[Identity]) -> Option<Result<Vec<User>
 ///
 /// GitHub does not say which login it made; it makes it from the name by rules of its own ("Username considerations for
 /// external authentication", GitHub docs), and refuses a second person whose name leads to the same.
-fn provisioned(email: &Email, scim: &[ScimUser], directory: &Directory) -> Option<Result<Vec<User>, String>> {
+fn provisioned(email: &Email, scim: &[ScimUser], server: bool, members: &[User]) -> Option<Result<Vec<User>, String>> {
     let is = |text: &str| Email::new(text) == *email;
     let mut found: Vec<&ScimUser> = scim.iter().filter(|user| is(&user.user_name)).collect();
     if found.is_empty() {
         found = scim.iter().filter(|user| user.emails.iter().any(|address| is(&address.value))).collect();
     }
     let first = found.first()?;
+    let code = if server { None } else { short_code(members) };
     let mut users: BTreeMap<u64, User> = BTreeMap::new();
     for user in &found {
-        for member in directory.members.iter().filter(|member| is_login_of(&member.login, &user.user_name)) {
+        // Outside of a server nobody but managed users is put there by SCIM.
+        let login = login_of(&user.user_name, code);
+        let is_theirs = |member: &&User| (server || code.is_some()) && member.login.eq_ignore_ascii_case(&login);
+        for member in members.iter().filter(is_theirs) {
             let suspended_at = if user.active { member.suspended_at.clone() } else { Some("by SCIM".into()) };
             users.insert(member.database_id, User { suspended_at, ..member.clone() });
         }
@@ -237,14 +240,24 @@ fn provisioned(email: &Email, scim: &[ScimUser], directory: &Directory) -> Optio
     }))
 }
 
-/// Whether GitHub makes `login` of the name at the identity provider. A managed user's login ends in `_` and the
-/// enterprise's short code; nobody else's has an `_`.
-fn is_login_of(login: &str, name: &str) -> bool {
+/// The login that GitHub makes of a name at the identity provider. A managed user's ends in `_` and the enterprise's short
+/// code, and nobody else's has an `_`.
+fn login_of(name: &str, code: Option<&str>) -> String {
     let name = name.rsplit_once('\\').map_or(name, |(_, name)| name);
     let name = name.split_once('@').map_or(name, |(name, _)| name);
     let normalised: String = name.chars().map(|sign| if sign.is_ascii_alphanumeric() { sign } else { '-' }).collect();
-    let own = login.rsplit_once('_').map_or(login, |(own, _)| own);
-    !normalised.is_empty() && (own.eq_ignore_ascii_case(&normalised) || login.eq_ignore_ascii_case(name))
+    code.map_or(normalised.clone(), |code| format!("{normalised}_{code}"))
+}
+
+/// The enterprise's short code: what most logins of managed users end in. Its first administrator, who is nobody's account,
+/// is called by the code itself and `_admin`.
+fn short_code(members: &[User]) -> Option<&str> {
+    let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
+    let managed = members.iter().filter_map(|member| member.login.rsplit_once('_')).map(|(_, code)| code);
+    for code in managed.filter(|code| *code != ADMIN) {
+        *codes.entry(code).or_default() += 1;
+    }
+    codes.into_iter().max_by_key(|(_, members)| *members).map(|(code, _)| code)
 }
 
 /// Whose verified address it is.

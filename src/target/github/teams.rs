@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 
-use super::api::{Api, Team, TeamName};
+use super::api::Api;
+use super::wire::{Team, TeamName};
 use crate::domain::Entitlement;
 use crate::near::hint;
 

@@ -100,7 +100,8 @@ fn address(url: &Url) -> String {
     let mut bytes = Vec::new();
     let mut rest = url.path().as_bytes();
     while let Some((first, behind)) = rest.split_first() {
-        let digits = behind.get(..2).filter(|_| *first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        let digits = behind.get(..2).filter(|digits| *first == b'%' && digits.iter().all(u8::is_ascii_hexdigit));
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
         let escaped = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
         bytes.push(escaped.unwrap_or(*first));
         rest = if escaped.is_some() { &behind[2..] } else { behind };
@@ -173,6 +174,7 @@ mod tests {
             ("https://acme.okta.com/api/v1/users/a%20b@x.com?q=%20", "https://acme.okta.com/api/v1/users/a b@x.com"),
             ("http://127.0.0.1:8080/x/zo%C3%AB%2B", "http://127.0.0.1:8080/x/zoë+"),
             ("https://acme.okta.com/100%", "https://acme.okta.com/100%"),
+            ("https://acme.okta.com/%+f", "https://acme.okta.com/%+f"),
         ] {
             assert_eq!(address(&url(wire)), read);
         }

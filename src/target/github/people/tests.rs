@@ -1,5 +1,5 @@
 use super::*;
-use crate::target::github::api::{Address, Organization};
+use crate::target::github::wire::{Address, Organization};
 
 fn user(id: u64, login: &str) -> User {
     User {
@@ -54,35 +54,52 @@ fn an_identity_that_nobody_has_taken_up_is_said_so() {
 
 #[test]
 fn a_login_is_made_of_a_name_as_github_makes_it() {
-    for (name, login) in [
-        ("ada.lovelace@example.com", "ada-lovelace_acme"),
-        ("ada.lovelace", "ada-lovelace"),
-        ("EXAMPLE\\Ada", "ada_acme"),
-        ("e012345", "E012345_acme"),
-        ("ada_acme", "ada_acme"),
+    for (name, code, login) in [
+        ("ada.lovelace@example.com", Some("acme"), "ada-lovelace_acme"),
+        ("ada.lovelace", None, "ada-lovelace"),
+        ("EXAMPLE\\Ada", Some("acme"), "Ada_acme"),
+        ("ada_acme", Some("acme"), "ada-acme_acme"),
     ] {
-        assert!(is_login_of(login, name), "{name} {login}");
+        assert_eq!(login_of(name, code), login);
     }
-    for (name, login) in [("ada", "ada-b_acme"), ("ada@example.com", "adam_acme"), ("@example.com", "_acme"), ("", "")]
-    {
-        assert!(!is_login_of(login, name), "{name} {login}");
+}
+
+#[test]
+fn the_administrator_and_the_unmanaged_are_nobody_s_account() {
+    let found = |name: &str, server, logins: &[&str]| {
+        let scim = [ScimUser { user_name: name.into(), emails: addresses(&["ada@example.com"]), active: true }];
+        let members: Vec<User> = (1..).zip(logins).map(|(id, login)| user(id, login)).collect();
+        let found = provisioned(&ada(), &scim, server, &members).expect("an answer");
+        found.map_or(Vec::new(), |users| users.into_iter().map(|user| user.login).collect())
+    };
+    let members = ["acme_admin", "ada_acme", "bob_acme", "ada", "eve_other"];
+    assert_eq!(found("ada@example.com", false, &members), ["ada_acme"]);
+    for (name, logins) in [
+        ("acme", &members[..]),
+        ("acme_admin", &members),
+        ("eve", &members),
+        ("ada", &["ada", "acme_admin"]),
+        ("acme", &["acme_admin"]),
+    ] {
+        assert_eq!(found(name, false, logins), [""; 0], "{name}");
     }
+    assert_eq!(found("ada@example.com", true, &["ada", "ada-b"]), ["ada"]);
 }
 
 #[test]
 fn whom_scim_has_suspended_is_suspended() {
     let scim = |active| ScimUser { user_name: "ada".into(), emails: addresses(&["Ada@example.com"]), active };
-    let directory = Directory { members: vec![user(1, "ada_acme")], identities: Vec::new() };
+    let members = [user(1, "ada_acme")];
     let suspended = |active| {
-        let found = provisioned(&ada(), &[scim(active)], &directory).expect("an answer").expect("a user");
+        let found = provisioned(&ada(), &[scim(active)], false, &members).expect("an answer").expect("a user");
         found[0].suspended_at.is_some()
     };
     assert!(!suspended(true) && suspended(false));
     // A suspended user's login is a hash.
-    let hashed = Directory { members: vec![user(1, "3f2a_acme")], identities: Vec::new() };
-    let why = provisioned(&ada(), &[scim(false)], &hashed).expect("an answer").expect_err("nobody");
+    let hashed = [user(1, "3f2a_acme")];
+    let why = provisioned(&ada(), &[scim(false)], false, &hashed).expect("an answer").expect_err("nobody");
     assert!(why.contains("suspended"), "{why}");
-    assert_eq!(provisioned(&Email::new("bob@example.com"), &[scim(true)], &directory), None);
+    assert_eq!(provisioned(&Email::new("bob@example.com"), &[scim(true)], false, &members), None);
 }
 
 #[test]
@@ -103,7 +120,9 @@ fn an_outsider_is_left_out_and_the_reason_kept_where_nobody_is_left() {
 
 #[test]
 fn an_invitation_is_no_membership() {
-    assert_eq!(not_active("active", "ada", "acme"), None);
-    assert!(not_active("pending", "ada", "acme").expect("a reason").contains("not accepted"));
-    assert!(not_active("suspended", "ada", "acme").expect("a reason").contains("'suspended'"));
+    let why = |state: &str| outsider(Some(&Membership { state: state.into(), user: None }), "ada", "acme");
+    assert_eq!(why("active"), None);
+    assert!(why("pending").expect("a reason").contains("not accepted"));
+    assert!(why("suspended").expect("a reason").contains("'suspended'"));
+    assert!(outsider(None, "ada", "acme").expect("a reason").contains("no member"));
 }

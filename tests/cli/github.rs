@@ -1,0 +1,208 @@
+//! From a rota file to GitHub's teams.
+
+use super::*;
+use crate::fakes::github::{Fake, Fault, GitHub, Role, TOKEN, World};
+
+const TEAM: u64 = 10;
+const OTHER: u64 = 11;
+
+/// A rota in a file, a fake GitHub, and the program.
+struct Shop {
+    desk: Desk,
+    github: Fake,
+}
+
+/// Alice and Bob in the organisation, Eve outside, Mona who maintains the team.
+fn acme() -> World {
+    let world = World::at(now()).member(1, "alice-gh").member(2, "bob-gh").member(3, "mona").outsider(5, "eve");
+    world.team(TEAM, "oncall-dba").team(OTHER, "oncall-web").in_team(TEAM, 3, Role::Maintainer)
+}
+
+const DATABASE: &str = "[[rule]]\nname = \"database\"\nschedules = [\"database\"]\ngrant.github = [\"oncall-dba\"]\n";
+
+impl Shop {
+    /// `rows` are those of a plain rota: schedule, person, hours from now.
+    fn new(world: World, rows: &[(&str, &str, i64, i64)], rules: &str) -> Self {
+        let shop = Self { desk: Desk::new(), github: GitHub::start(world) };
+        shop.rota(rows);
+        shop.configure(&shop.github.toml(), rules);
+        shop
+    }
+
+    fn rota(&self, rows: &[(&str, &str, i64, i64)]) {
+        let mut csv = "schedule,user,from,to\n".to_owned();
+        for (schedule, person, from, to) in rows {
+            let (from, to) = (hours(*from).to_rfc3339(), hours(*to).to_rfc3339());
+            csv += &format!("{schedule},{person}@example.com,{from},{to}\n");
+        }
+        self.desk.write("rota.csv", csv);
+    }
+
+    fn configure(&self, target: &str, rules: &str) {
+        let logins = "logins = { \"alice@example.com\" = \"alice-gh\", \"bob@example.com\" = \"bob-gh\", \
+                      \"mona@example.com\" = \"mona\", \"eve@example.com\" = \"eve\" }";
+        let source = "[source.rota]\nkind = \"file\"\npath = \"rota.csv\"\n";
+        let config =
+            format!("ledger = \"ledger.db\"\nwindow = \"2d\"\n{source}[target.github]\n{target}{logins}\n{rules}");
+        self.desk.write("oncall-sync.toml", config);
+    }
+
+    #[track_caller]
+    fn run(&self, at: i64, arguments: &[&str]) -> Ran {
+        self.github.set_clock(hours(at));
+        let ran = self.desk.run_at(&hours(at).to_rfc3339(), arguments);
+        for secret in self.github.tokens().iter().map(String::as_str).chain([TOKEN]) {
+            assert!(!ran.out.contains(secret) && !ran.err.contains(secret), "a secret was printed: {ran:?}");
+        }
+        ran
+    }
+}
+
+#[test]
+fn whoever_is_on_call_is_in_the_team_and_nobody_after() {
+    let shop = Shop::new(acme(), &[("database", "alice", -1, 4), ("database", "bob", 4, 8)], DATABASE);
+    shop.run(0, &[]).exits(0).says(&["alice@example.com", "oncall-dba", "1 given"]);
+    assert_eq!(shop.github.members(TEAM), ["alice-gh", "mona"]);
+    shop.github.forget();
+    shop.run(1, &[]).exits(0).says(&["Nothing to do"]);
+    assert_eq!(shop.github.writes(), [""; 0]);
+    shop.run(5, &[]).exits(0).says(&["1 given, 1 taken back"]);
+    assert_eq!(shop.github.members(TEAM), ["bob-gh", "mona"]);
+    shop.run(9, &[]).exits(0).says(&["1 taken back"]);
+    assert_eq!(shop.github.members(TEAM), ["mona"]);
+    shop.run(10, &[]).exits(0).says(&["Nothing to do"]);
+}
+
+#[test]
+fn who_was_in_before_is_never_taken_out() {
+    let rows = [("database", "alice", -1, 4), ("database", "mona", 4, 8)];
+    let world = acme().in_team(TEAM, 1, Role::Member);
+    let shop = Shop::new(world, &rows, DATABASE);
+    for at in [0, 5, 9] {
+        shop.run(at, &[]).exits(0);
+    }
+    assert_eq!((shop.github.events(), shop.github.writes()), (vec![], vec![]));
+    assert_eq!(shop.github.members(TEAM), ["alice-gh", "mona"]);
+}
+
+#[test]
+fn who_is_on_call_twice_loses_nothing_until_the_last_shift_ends() {
+    let rules = format!(
+        "{DATABASE}{}",
+        DATABASE.replace("\"database\"", "\"web\"").replace("\"oncall-dba\"", "\"oncall-dba\", \"oncall-web\"")
+    );
+    let shop = Shop::new(acme(), &[("database", "alice", -1, 4), ("web", "alice", 2, 8)], &rules);
+    shop.run(0, &[]).exits(0);
+    shop.run(3, &[]).exits(0);
+    shop.run(5, &[]).exits(0);
+    assert_eq!(
+        (shop.github.members(TEAM), shop.github.members(OTHER)),
+        (vec!["alice-gh".into(), "mona".into()], vec!["alice-gh".into()])
+    );
+    assert_eq!(shop.github.events(), ["added alice-gh in oncall-dba", "added alice-gh in oncall-web"]);
+    shop.run(9, &[]).exits(0).says(&["2 taken back"]);
+    assert_eq!((shop.github.members(TEAM), shop.github.members(OTHER)), (vec!["mona".into()], vec![]));
+}
+
+#[test]
+fn an_outsider_is_named_and_the_others_are_served() {
+    let rows = [("database", "eve", -1, 8), ("web", "alice", -1, 8)];
+    let rules = format!("{DATABASE}{}", DATABASE.replace("\"database\"", "\"web\""));
+    let shop = Shop::new(acme(), &rows, &rules);
+    let ran = shop.run(0, &[]).exits(1).says(&["eve@example.com"]);
+    assert!(format!("{}{}", ran.out, ran.err).contains("eve"), "{ran:?}");
+    assert_eq!(shop.github.members(TEAM), ["alice-gh", "mona"]);
+    assert_eq!(shop.github.events(), ["added alice-gh in oncall-dba"]);
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let shop = Shop::new(acme(), &[("database", "alice", -1, 4)], DATABASE);
+    shop.run(0, &["--dry-run"]).exits(0).says(&["alice@example.com", "oncall-dba"]);
+    assert_eq!((shop.github.writes(), shop.github.events()), (vec![], vec![]));
+    assert_eq!(shop.github.members(TEAM), ["mona"]);
+}
+
+#[test]
+fn whoever_left_is_taken_back_without_a_murmur() {
+    let shop = Shop::new(acme(), &[("database", "alice", -1, 4)], DATABASE);
+    shop.run(0, &[]).exits(0);
+    shop.github.change(|world| world.leave(1));
+    shop.run(5, &[]).exits(0);
+    shop.run(6, &[]).exits(0).says(&["Nothing to do"]);
+    assert_eq!(shop.github.events(), ["added alice-gh in oncall-dba"]);
+}
+
+#[test]
+fn a_login_taken_over_loses_nothing_at_the_end_of_the_shift() {
+    let shop = Shop::new(acme(), &[("database", "alice", -1, 4)], DATABASE);
+    shop.run(0, &[]).exits(0);
+    shop.github.change(|world| {
+        world.rename(1, "alice-new");
+        world.rename(2, "alice-gh");
+        world.put_in(TEAM, 2, Role::Member);
+    });
+    shop.run(5, &[]);
+    assert_eq!(shop.github.members(TEAM), ["alice-gh", "mona"], "who is called alice-gh now was put in by hand");
+}
+
+#[test]
+fn as_an_app_and_with_a_token_that_ends_in_mid_run() {
+    let shop = Shop::new(acme(), &[("database", "alice", -1, 4)], DATABASE);
+    shop.configure(&shop.github.toml_app(), DATABASE);
+    shop.github.fail("PUT", 1, Fault::Expired);
+    shop.run(0, &[]).exits(0).says(&["1 given"]);
+    assert_eq!(shop.github.tokens().len(), 2);
+    assert_eq!(shop.github.members(TEAM), ["alice-gh", "mona"]);
+}
+
+#[test]
+fn a_crash_between_giving_and_writing_it_down_is_made_good() {
+    let shop = Shop::new(acme(), &[("database", "alice", -1, 4)], DATABASE);
+    shop.github.fail("PUT", 1, Fault::DoneBut(502));
+    shop.run(0, &[]).exits(0);
+    assert_eq!(shop.github.members(TEAM), ["alice-gh", "mona"]);
+    shop.run(5, &[]).exits(0).says(&["1 taken back"]);
+    assert_eq!(shop.github.members(TEAM), ["mona"]);
+}
+
+#[test]
+fn a_team_that_does_not_exist_is_named_with_its_near_match() {
+    let rules = format!(
+        "{DATABASE}{}",
+        DATABASE.replace("\"database\"\ns", "\"slip\"\ns").replace("oncall-dba", "oncall-dbaa")
+    );
+    let shop = Shop::new(acme(), &[("database", "alice", -1, 4)], &rules);
+    let ran = shop.run(0, &[]).says(&["oncall-dbaa", "oncall-dba"]);
+    assert_ne!(ran.code, 0);
+    assert_eq!(shop.github.events(), ["added alice-gh in oncall-dba"], "the other rule is served");
+}
+
+/// Somebody whom GitHub cannot tell this minute keeps what they have for their shift.
+#[test]
+fn who_cannot_be_told_this_minute_keeps_what_they_have() {
+    let faults = [
+        Fault::Primary { status: 403, reset: 7200 },
+        Fault::Secondary { status: 403, retry_after: Some(7200) },
+        Fault::Forbidden("Resource not accessible by integration"),
+        Fault::GraphQl("FORBIDDEN", "Resource not accessible by integration"),
+        Fault::Html(503),
+        Fault::NotFound,
+    ];
+    for fault in faults {
+        let shop = Shop::new(acme().saml(1, "alice@example.com"), &[("database", "alice", -1, 4)], DATABASE);
+        let config = shop.desk.read("oncall-sync.toml");
+        let without: Vec<&str> = config.lines().filter(|line| !line.starts_with("logins")).collect();
+        shop.desk.write("oncall-sync.toml", without.join("\n"));
+        shop.run(0, &[]).exits(0).says(&["1 given"]);
+        for needle in ["externalIdentities", "members(first", "/graphql"] {
+            shop.github.fail(needle, usize::MAX, fault.clone());
+            let ran = shop.run(1, &[]);
+            assert_ne!(ran.code, 0, "{fault:?} {needle}: {ran:?}");
+            assert_eq!(shop.github.members(TEAM), ["alice-gh", "mona"], "{fault:?} {needle}: {ran:?}");
+            shop.github.heal();
+        }
+        shop.run(2, &[]).exits(0).says(&["Nothing to do"]);
+        assert_eq!(shop.github.events(), ["added alice-gh in oncall-dba"], "{fault:?}");
+    }
+}

@@ -1,0 +1,96 @@
+//! How much is asked where there is much.
+
+#![expect(clippy::disallowed_macros, reason = "the counts are for people to read: `--nocapture`")]
+
+use oncall_sync::net::Context;
+use oncall_sync::target::Target;
+
+use super::*;
+use crate::target::contract::context;
+
+const TEAMS: u64 = 50;
+const MEMBERS: u64 = 1_000;
+const PEOPLE: u64 = 200;
+
+/// Fifty teams of twenty each, a thousand people, five teams of whom nobody asks.
+fn large() -> World {
+    let mut world = World::at(now());
+    for id in 1..=MEMBERS {
+        world = world.member(id, &format!("person-{id}"));
+    }
+    for team in 0..TEAMS + 5 {
+        world = world.team(10_000 + team, &format!("team-{team}"));
+        for place in 0..20 {
+            world = world.in_team(10_000 + team, 1 + (team * 20 + place) % MEMBERS, Role::Member);
+        }
+    }
+    world
+}
+
+fn emails() -> Vec<String> {
+    (1..=PEOPLE).map(|id| format!("person-{id}@example.com")).collect()
+}
+
+async fn measured(toml: &str) -> (Context, Box<dyn Target>, Current) {
+    let context = context();
+    let target = config(toml).connect(context.clone()).await.expect("it connects");
+    let (emails, teams) = (emails(), (0..TEAMS).map(|team| format!("team-{team}")).collect::<Vec<_>>());
+    let emails: Vec<&str> = emails.iter().map(String::as_str).collect();
+    let teams: Vec<&str> = teams.iter().map(String::as_str).collect();
+    let current = target.read(&asked(&emails, &teams)).await.expect("a reading");
+    assert_eq!(current.accounts.len() as u64, PEOPLE);
+    assert_eq!(current.grants.len() as u64, TEAMS * 20);
+    assert!(current.entitlements.values().all(Result::is_ok));
+    (context, target, current)
+}
+
+/// Nothing is asked twice in the same words.
+fn nothing_twice(fake: &Fake) {
+    let mut lines: Vec<_> = fake.requests().iter().map(crate::fakes::github::Request::line).collect();
+    lines.sort();
+    let twice: Vec<_> = lines.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| &pair[0]).collect();
+    assert_eq!(twice, Vec::<&String>::new());
+}
+
+#[tokio::test]
+async fn a_reading_asks_for_each_team_once_and_for_people_by_the_page() {
+    let world = (1..=MEMBERS).fold(large(), |world, id| world.saml(id, &format!("person-{id}@example.com")));
+    let fake = GitHub::start(world);
+    let (context, target, current) = measured(&fake.toml()).await;
+    let read = context.requests();
+    println!("50 teams, 1,000 members, 200 people by single sign-on: {read} requests to read");
+    nothing_twice(&fake);
+    // A page of a hundred teams, fifty lists, ten pages of identities, and ten of the organisation's members or one
+    // look-up for each of the people.
+    assert!(read <= 1 + TEAMS + 10 + PEOPLE.max(10) + 5, "{read}");
+    assert!(fake.most_at_once() <= 100, "{}", fake.most_at_once());
+
+    fake.forget();
+    let team = current.entitlements["team-0"].as_ref().expect("there").first().expect("one").clone();
+    for id in 101..=110 {
+        let wanted = grant(&id.to_string(), &format!("person-{id}@example.com"), &team);
+        let given = target.grant(&wanted).await.expect("given");
+        target.revoke(&owned(&given, &wanted)).await.expect("taken back");
+    }
+    let changed = context.requests() - read;
+    println!("10 given and taken back: {changed} requests");
+    assert_eq!((fake.count("PUT"), fake.count("DELETE")), (10, 10));
+    // Each is preceded by a look at the login, the organisation and the team.
+    assert!(changed <= 10 * (4 + 3), "{changed}");
+}
+
+#[tokio::test]
+async fn a_reading_looks_each_login_up_once() {
+    let fake = GitHub::start(large());
+    let pairs: Vec<_> = (1..=PEOPLE).map(|id| (format!("person-{id}@example.com"), format!("person-{id}"))).collect();
+    let pairs: Vec<_> = pairs.iter().map(|(email, login)| (email.as_str(), login.as_str())).collect();
+    let (context, ..) = measured(&with_logins(&fake.toml(), &pairs)).await;
+    println!("the same by logins written down: {} requests to read", context.requests());
+    nothing_twice(&fake);
+    for id in 1..=PEOPLE {
+        let looked_up = fake.count(&format!("/memberships/person-{id}?")) + fake.count(&format!("/users/person-{id}?"));
+        assert!(looked_up <= 1, "person-{id}: {looked_up}");
+    }
+    assert!(context.requests() <= 1 + TEAMS + PEOPLE + 5, "{}", context.requests());
+    assert_eq!(fake.count("externalIdentities"), 0, "nobody is left to be looked for there");
+}
