@@ -118,22 +118,18 @@ def spoilt(message):
 
 @SUITE.check
 def the_messages_of_the_readme_fit(bench):
-    found = 0
-    for block in re.findall(r"^```json\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL):
-        decoder, at = json.JSONDecoder(), 0
-        while at < len(block.rstrip()):
-            try:
-                message, at = decoder.raw_decode(block, at)
-            except json.JSONDecodeError:
-                break
-            at += len(block[at:]) - len(block[at:].lstrip())
-            if isinstance(message, dict) and "verb" in message and message.get("version") == 1:
-                role = "source" if "asked" in message else "target"
-                same(bench.faults(f"{role}.{message['verb']}.request", message), [], json.dumps(message))
-                found += 1
-    if not found:
+    shown = re.findall(r"^<!-- exec: (\S+) -->\n```json\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+    if not shown:
         raise Skip("the README shows no message")
-    return f"{found} requests"
+    names = {name for name, _ in shown}
+    same(names, set(bench.schema["$defs"]), "the messages that the README shows")
+    for name, text in shown:
+        message = json.loads(text)
+        same(bench.faults(name, message), [], f"{name}: {text}")
+        wrongs = [wrong for what, wrong in spoilt(message) if name.endswith(".request") or what.startswith("type")]
+        passed = [wrong for wrong in wrongs if not bench.faults(name, wrong)]
+        assert not passed, f"{name}: wrong and let pass: {json.dumps(passed[0])}"
+    return f"{len(shown)} messages of {len(names)} kinds"
 
 
 def main():
