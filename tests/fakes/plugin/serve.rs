@@ -130,6 +130,12 @@ fn call(path: &Path, request: &str) -> (String, i32) {
             answer();
             (String::new(), 1)
         }
+        Some(Fault::Meet(calls)) => {
+            while World::change(path, |world| world.most) < calls {
+                std::thread::yield_now();
+            }
+            (answer().to_string(), 0)
+        }
         Some(Fault::Abort) => std::process::abort(),
     }
 }

@@ -80,6 +80,8 @@ pub enum Fault {
     Say(String),
     /// Does what was asked, and then fails all the same.
     Forget,
+    /// Answers once so many calls have run at the same time.
+    Meet(usize),
     /// Ends by a signal.
     Abort,
 }
