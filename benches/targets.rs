@@ -10,7 +10,7 @@
 //! stand-ins and a new ledger, so that what the machine does meanwhile falls on all alike. Told are the medians; side by
 //! side is to take at most 1.2 times the slowest alone, and the bench fails where it takes more.
 
-#![expect(clippy::disallowed_macros, clippy::disallowed_methods, reason = "a bench prints what it measured")]
+#![expect(clippy::disallowed_macros, reason = "a bench prints what it measured")]
 
 #[path = "../tests/fakes/mod.rs"]
 #[expect(unused, reason = "the stand-ins can do more than is measured")]

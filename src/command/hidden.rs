@@ -102,6 +102,7 @@ mod tests {
     fn the_beginning_of_a_secret_at_a_cut_end_is_hidden() {
         let hidden = hidden(&[("A", "hunter2secret")]);
         assert_eq!(hidden.clean_cut("it is hunter2se"), "it is $A");
+        assert_eq!(hidden.clean_cut("hunter2secret, then hunter2se"), "$A, then $A");
         assert_eq!(hidden.clean_cut("it is hun"), "it is hun");
     }
 

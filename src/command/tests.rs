@@ -8,6 +8,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+// A `tail -f` ends by itself once nobody reads its pipe; so one that has to be killed writes to none.
+
 /// Longer than any of these takes, and the end of one that hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -35,6 +37,11 @@ async fn output(text: &str, input: &[u8]) -> String {
     let ended = ended.expect("it runs");
     assert!(ended.status.success(), "{said:?}");
     String::from_utf8(ended.output).expect("UTF-8")
+}
+
+/// How it ended; fails where it does not.
+async fn ended(program: &Program, most: usize, said: &Said) -> Result<Ended, Fault> {
+    tokio::time::timeout(PATIENCE, program.run(&[], most, said)).await.expect("it ends")
 }
 
 /// Waits until `check` holds; fails where it never does.
@@ -74,7 +81,7 @@ async fn what_is_asked_goes_in_and_what_is_answered_comes_out() {
 async fn no_shell_reads_the_arguments() {
     let (_folder, mut program) = script("");
     program.argv = ["echo", "$HOME; echo two", "*"].map(str::to_owned).to_vec();
-    let ended = program.run(&[], 100, &Said::default()).await.expect("it runs");
+    let ended = ended(&program, 100, &Said::default()).await.expect("it runs");
     assert_eq!(ended.output, b"$HOME; echo two *\n");
 }
 
@@ -95,17 +102,17 @@ async fn a_program_with_a_slash_is_beside_the_config_file() {
     std::fs::write(&path, "#!/bin/sh\npwd -P\n").expect("a script");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).expect("a mode");
     program.argv = vec!["bin/where".to_owned()];
-    let mut ran = program.run(&[], 1000, &Said::default()).await;
+    let mut ran = ended(&program, 1000, &Said::default()).await;
     // Another test's child may hold the file open for writing for a moment.
     while matches!(&ran, Err(Fault::Start(error)) if error.kind() == ErrorKind::ExecutableFileBusy) {
         tokio::task::yield_now().await;
-        ran = program.run(&[], 1000, &Said::default()).await;
+        ran = ended(&program, 1000, &Said::default()).await;
     }
     let folder = folder.path().canonicalize().expect("a path");
     assert_eq!(String::from_utf8(ran.expect("it runs").output).expect("UTF-8").trim(), folder.to_str().expect("UTF-8"));
 
     program.argv = vec!["./absent".to_owned()];
-    let absent = program.run(&[], 1000, &Said::default()).await.expect_err("absent");
+    let absent = ended(&program, 1000, &Said::default()).await.expect_err("absent");
     assert!(matches!(absent, Fault::Start(error) if error.kind() == ErrorKind::NotFound));
 }
 
@@ -121,7 +128,7 @@ async fn whoever_does_not_listen_may_not() {
 #[tokio::test]
 async fn a_flood_of_answers_ends_the_program() {
     let (folder, program) = script("echo $$ > pid; exec cat /dev/zero");
-    let flood = program.run(&[], 1 << 20, &Said::default()).await.expect_err("a flood");
+    let flood = ended(&program, 1 << 20, &Said::default()).await.expect_err("a flood");
     assert!(matches!(flood, Fault::TooMuch(most) if most == 1 << 20), "{flood:?}");
     let pid = std::fs::read_to_string(folder.path().join("pid")).expect("a pid");
     until(|| !is_there(&pid)).await;
@@ -147,13 +154,14 @@ async fn a_secret_is_taken_out_of_what_is_said() {
     let (_folder, program) = script("echo \"no such user: hunter2\" >&2");
     let secret = SecretString::from("hunter2");
     let said = Said::told("x", Hidden::new([("TOKEN", &secret)]));
-    program.run(&[], 100, &said).await.expect("it runs");
+    ended(&program, 100, &said).await.expect("it runs");
     assert_eq!(said.last().as_deref(), Some("no such user: $TOKEN"));
 }
 
 #[tokio::test]
 async fn whoever_is_given_up_ends_with_all_that_it_started() {
-    let (folder, program) = script("sh -c 'echo $$ > child; exec tail -f /dev/null' & echo $$ > pid; wait");
+    let (folder, program) =
+        script("sh -c 'echo $$ > child; exec tail -f /dev/null >/dev/null 2>&1' & echo $$ > pid; wait");
     let said = Said::default();
     let file = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap_or_default();
     {
@@ -168,9 +176,10 @@ async fn whoever_is_given_up_ends_with_all_that_it_started() {
 
 #[tokio::test]
 async fn what_a_failed_program_started_ends_with_it() {
-    let (folder, program) =
-        script("sh -c 'echo $$ > child; exec tail -f /dev/null' & until test -s child; do :; done; exit 1");
-    let ended = program.run(&[], 100, &Said::default()).await.expect("it runs");
+    let (folder, program) = script(
+        "sh -c 'echo $$ > child; exec tail -f /dev/null >/dev/null 2>&1' & until test -s child; do :; done; exit 1",
+    );
+    let ended = ended(&program, 100, &Said::default()).await.expect("it runs");
     assert_eq!(ended.status.code(), Some(1));
     let child = std::fs::read_to_string(folder.path().join("child")).expect("a pid");
     until(|| !runs(&child)).await;
@@ -180,7 +189,7 @@ async fn what_a_failed_program_started_ends_with_it() {
 async fn a_daemon_that_keeps_the_pipes_is_not_waited_for() {
     let (folder, program) = script("tail -f /dev/null & echo $! > pid; echo '{}'");
     let begun = Instant::now();
-    let ended = program.run(&[], 100, &Said::default()).await.expect("it runs");
+    let ended = ended(&program, 100, &Said::default()).await.expect("it runs");
     assert_eq!((ended.status.code(), &*ended.output), (Some(0), &b"{}\n"[..]));
     assert!(begun.elapsed() < PATIENCE);
     let pid = std::fs::read_to_string(folder.path().join("pid")).expect("a pid");

@@ -12,6 +12,7 @@ mod exit_codes;
 mod explain;
 mod failures;
 mod faults;
+mod github;
 mod handover;
 mod help;
 mod hostile;

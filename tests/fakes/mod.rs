@@ -1,8 +1,8 @@
 //! Stand-in services: each keeps its state, checks credentials, and refuses what it does not know. And a real database.
 
 pub mod gate;
-pub mod okta;
 pub mod github;
+pub mod okta;
 pub mod pagerduty;
 pub mod plugin;
 pub mod postgres;

@@ -3,5 +3,6 @@
 mod contract;
 mod exec;
 mod file;
+mod github;
 mod okta;
 mod strongdm;

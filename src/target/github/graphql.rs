@@ -107,7 +107,10 @@ impl<T> Reply<T> {
     /// # Errors
     /// [`Refused`], with what GitHub said.
     pub fn unless(self, mut fine: impl FnMut(&Problem) -> bool) -> Result<T> {
-        let wrong: Vec<_> = self.errors.iter().filter(|problem| !fine(problem)).map(Problem::said).collect();
+        // Without data nothing is beside the error, and it is the answer.
+        let whole = self.data.is_some();
+        let wrong = self.errors.iter().filter(|problem| !whole || !fine(problem));
+        let wrong: Vec<_> = wrong.map(Problem::said).collect();
         if wrong.is_empty()
             && let Some(data) = self.data
         {
@@ -195,6 +198,9 @@ mod tests {
         for answer in [json!({}), json!({ "data": null }), json!({ "data": null, "errors": [] })] {
             reply(answer).unless(|_| true).expect_err("refused");
         }
+        let refused = json!({ "errors": [{ "type": "NOT_FOUND", "message": "These are the reasons." }] });
+        let error = reply(refused).unless(|_| true).expect_err("refused").to_string();
+        assert!(error.contains("These are the reasons."), "{error}");
     }
 
     #[test]

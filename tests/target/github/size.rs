@@ -60,9 +60,8 @@ async fn a_reading_asks_for_each_team_once_and_for_people_by_the_page() {
     let read = context.requests();
     println!("50 teams, 1,000 members, 200 people by single sign-on: {read} requests to read");
     nothing_twice(&fake);
-    // A page of a hundred teams, fifty lists, ten pages of identities, and ten of the organisation's members or one
-    // look-up for each of the people.
-    assert!(read <= 1 + TEAMS + 10 + PEOPLE.max(10) + 5, "{read}");
+    // A page of a hundred teams, fifty lists, ten pages of identities, ten of the organisation's members.
+    assert!(read <= 1 + TEAMS + 20, "{read}");
     assert!(fake.most_at_once() <= 100, "{}", fake.most_at_once());
 
     fake.forget();
