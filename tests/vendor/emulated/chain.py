@@ -21,7 +21,7 @@ Where emulate is kinder or odder than the service, so that these checks prove no
 """
 
 import json
-import socket
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -36,29 +36,25 @@ PATIENCE = 120  # seconds until a Prism listens, on a busy machine; a few are us
 SERVICES = ("github", "okta")
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Prism:
-    """`prism proxy` with a description before a port; `wait` until it listens."""
+    """`prism proxy` with a description, before the port `upstream`; `wait` for the port that it listens on."""
 
     def __init__(self, node, packages, log, description, upstream, *options):
-        self.port, self.log = free_port(), log
+        self.log = log
         script = packages / "node_modules/@stoplight/prism-cli/dist/index.js"
-        command = [node, script, "proxy", "-h", "127.0.0.1", "-p", str(self.port), *options, description]
-        self.process = subprocess.Popen(
-            [*command, f"http://127.0.0.1:{upstream}"], stdout=log.open("w"), stderr=subprocess.STDOUT
-        )
+        command = [node, script, "proxy", "-h", "127.0.0.1", "-p", "0", *options, description]
+        with log.open("w") as output:
+            self.process = subprocess.Popen(
+                [*command, f"http://127.0.0.1:{upstream}"], stdout=output, stderr=subprocess.STDOUT
+            )
 
     def wait(self):
         end = time.monotonic() + PATIENCE
-        while "is listening" not in self.log.read_text():
+        while not (port := re.search(r"is listening on http://127\.0\.0\.1:(\d+)", self.log.read_text())):
             if self.process.poll() is not None or time.monotonic() > end:
-                raise SystemExit(f"Prism did not start:\n{self.log.read_text()}")
+                raise SystemExit(f"FAILED   Prism did not start:\n{self.log.read_text()}")
             time.sleep(0.1)
+        return int(port.group(1))
 
 
 class Chain:
@@ -91,27 +87,22 @@ class Chain:
         servers.stdin.close()
         line = servers.stdout.readline()
         if not line:
-            raise SystemExit("emulate did not start; its error is above")
+            raise SystemExit("FAILED   emulate did not start; its error is above")
         self.ports = json.loads(line)
-        self.fronts = {}
-        prisms = []
-        for service in SERVICES:
-            whole, requests_only = self.folder / f"{service}.json", self.folder / f"{service}-requests.json"
-            self.descriptions[service].write(whole, answers=True)
-            self.descriptions[service].write(requests_only, answers=False)
-            behind = self.prism(f"{service}-answers", whole, self.ports[service], "--no-validate-request")
-            front = self.prism(f"{service}-requests", requests_only, behind.port, "--errors")
-            self.fronts[service] = front.port
-            prisms += [behind, front]
-        for prism in prisms:
-            prism.wait()
+        self.fronts = self.prisms("requests", self.prisms("answers", self.ports, "--no-validate-request"), "--errors")
         for service, relay in self.relays.items():
             relay.route = lambda path, service=service: self.port_for(service, path)
 
-    def prism(self, name, description, upstream, *options):
-        made = Prism(self.node, self.packages, self.folder / f"{name}.log", description, upstream, *options)
-        self.children.append(made.process)
-        return made
+    def prisms(self, judged, upstream, *options):
+        """A Prism for each service before its port in `upstream`; answers their ports."""
+        made = {}
+        for service in SERVICES:
+            description = self.folder / f"{service}-{judged}.json"
+            self.descriptions[service].write(description, answers=judged == "answers")
+            log = self.folder / f"{service}-{judged}.log"
+            made[service] = Prism(self.node, self.packages, log, description, upstream[service], *options)
+            self.children.append(made[service].process)
+        return {service: prism.wait() for service, prism in made.items()}
 
     def port_for(self, service, path):
         if service == "github" and path in ("/graphql", "/api/graphql"):
