@@ -87,6 +87,17 @@ impl Inputs {
         }
     }
 
+    /// Whom a sync leaves as they are on the target called `name` where it cannot be read: whoever is to have something
+    /// there, and whoever holds something of ours.
+    pub fn waiting(&self, name: &str) -> BTreeSet<Email> {
+        if self.purpose != Purpose::Sync {
+            return BTreeSet::new();
+        }
+        let mut waiting = self.known().due(name);
+        waiting.extend(self.targets[name].owned.iter().map(|owned| owned.grant.email.clone()));
+        waiting
+    }
+
     fn sync(&self) -> Decision {
         let known = self.known();
         let plan = |(name, seen): (&String, &Seen)| (name.clone(), seen.plan(&known, name, self.on_drift, &seen.owned));

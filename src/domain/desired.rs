@@ -86,6 +86,15 @@ impl Known<'_> {
         emails.into_iter().cloned().collect()
     }
 
+    /// Who is to have something on `target`, now or later in the window.
+    pub fn due(&self, target: &str) -> BTreeSet<Email> {
+        let rules = self.rules.iter().filter(|rule| rule.grant.contains_key(target));
+        let duties = rules
+            .flat_map(|rule| self.read(rule).flat_map(|reading| duties(rule, reading)).map(move |duty| (rule, duty)));
+        let due = duties.filter(|(rule, duty)| rule.span(duty.start, duty.end, self.now, self.window).is_some());
+        due.filter_map(|(_, duty)| self.email(duty.shift()).cloned()).collect()
+    }
+
     /// What should be on `target`, whose reading is `current`, given what we own there.
     pub fn desired(&self, target: &str, current: &Current, owned: &[Owned]) -> Desired {
         let mut collector = Collector::new(self, current);

@@ -99,6 +99,9 @@ pub struct SourceReport {
 pub struct TargetReport {
     /// Why nothing could be done here.
     pub error: Option<String>,
+    /// Whose access here stays as it is, where nothing could be done: those who are to have some, and those who hold some of
+    /// ours.
+    pub waiting: Vec<String>,
     pub changes: Vec<ChangeReport>,
     pub notes: Vec<NoteReport>,
 }
@@ -191,7 +194,10 @@ impl Report {
             let target = report.targets.entry(name.clone()).or_default();
             match plan {
                 Ok(plan) => target.planned(plan, name),
-                Err(error) => target.error = Some(error.clone()),
+                Err(error) => {
+                    target.error = Some(error.clone());
+                    target.waiting = inputs.waiting(name).iter().map(ToString::to_string).collect();
+                }
             }
         }
         report.digest = reviewed::digest(&report);

@@ -70,6 +70,10 @@ fn section(out: &mut String, name: &str, target: &TargetReport, report: &Report,
     if let Some(error) = &target.error {
         let _ = writeln!(out, "! target {}: {}", shown(name), line(error));
     }
+    if !target.waiting.is_empty() {
+        let _ =
+            writeln!(out, "! until it can be read, nothing changes on {} for {}", shown(name), waiting(target, style));
+    }
     if !changes.is_empty() {
         let _ = writeln!(out, "{} (times in {})", shown(name), style.zone);
         let _ = writeln!(out, "{}\n", lines(&table(&changes, report, style.zone)));
@@ -89,6 +93,15 @@ fn section(out: &mut String, name: &str, target: &TargetReport, report: &Report,
     // Somebody who chooses has to see everything that there is to choose from.
     let listed = if style.verbose || report.run.verb == "adopt" { usize::MAX } else { LISTED };
     notes(out, target, listed, style);
+}
+
+/// Whom a target could not be read for; the first few of many.
+fn waiting(target: &TargetReport, style: &Style) -> String {
+    let listed = if style.verbose { usize::MAX } else { LISTED };
+    let people: Vec<_> = target.waiting.iter().take(listed).map(|email| shown(email)).collect();
+    let more = target.waiting.len() - people.len();
+    let more = if more > 0 { format!(" and {more} more (-v lists them)") } else { String::new() };
+    format!("{}{more}", people.join(", "))
 }
 
 fn notes(out: &mut String, target: &TargetReport, listed: usize, style: &Style) {

@@ -1,5 +1,6 @@
 //! The built binary, as cron and people run it: real sockets, real files, an environment with nothing else in it.
 
+mod acme;
 mod audit;
 mod bad_input;
 mod bare;
