@@ -66,7 +66,8 @@ pub enum Fault {
 }
 
 impl Program {
-    /// Runs it with `input` on standard input, which is empty in a place of ours. Standard output may be `most` bytes; standard error is `said`.
+    /// Runs it with `input` on standard input, which is empty in a place of ours. Standard output may be `most` bytes;
+    /// standard error is `said`.
     ///
     /// Where the future is dropped, and where the program writes too much, it is killed with all of its group. So is what
     /// is left of the group of a program that failed; what one that succeeded leaves running is its own affair.

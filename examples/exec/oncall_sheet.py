@@ -63,6 +63,6 @@ parser.add_argument("--zone", default="UTC", type=ZoneInfo)
 chosen = parser.parse_args()
 request = json.load(sys.stdin.buffer)
 if request["version"] != 1 or request["verb"] != "read":
-    sys.exit("this plugin knows version 1 of the protocol, and of its verbs read")
+    sys.exit("this command knows version 1 of the protocol, and of its verbs read")
 head, rows = weeks(chosen.sheet, chosen.at, chosen.zone)
 print(json.dumps({"schedules": {name: schedule(name, head, rows, request["window"]) for name in request["asked"]}}))

@@ -34,7 +34,7 @@ try:
     import psycopg
     from psycopg import sql
 except ImportError:
-    sys.exit(f"this plugin needs psycopg 3, which {sys.executable} lacks: pip install 'psycopg[binary]'")
+    sys.exit(f"this command needs psycopg 3, which {sys.executable} lacks: pip install 'psycopg[binary]'")
 
 # What libpq goes by unless it is told otherwise; ten seconds, for a whole call has half a minute unless configured.
 DEFAULTS = {"PGCONNECT_TIMEOUT": "10", "PGAPPNAME": "oncall-sync"}
@@ -211,7 +211,7 @@ def read(roles, request):
 def oid_of(text):
     """The oid in an id of ours."""
     if not isinstance(text, str) or not re.fullmatch("[0-9]{1,10}", text):
-        raise Refused(f"{json.dumps(text)} is no id of this plugin")
+        raise Refused(f"{json.dumps(text)} is no id of this command")
     return int(text)
 
 
@@ -239,7 +239,7 @@ def grant(roles, request):
 def revoke(roles, request):
     ids = str(request["id"]).split("/")
     if len(ids) != 3:
-        raise Refused(f"{json.dumps(request['id'])} is no id of this plugin")
+        raise Refused(f"{json.dumps(request['id'])} is no id of this command")
     row = tuple(oid_of(part) for part in ids)
     role_name, member_name, grantor_name = map(roles.name, row)
     # A row of another grantor is not ours, though it is for the same role and member.
@@ -273,10 +273,10 @@ def options():
 
 def answer(chosen, request):
     if request.get("version") != 1:
-        raise Refused(f"this plugin speaks version 1 of the protocol, and was asked in {request.get('version')!r}")
+        raise Refused(f"this command speaks version 1 of the protocol, and was asked in {request.get('version')!r}")
     verb = VERBS.get(request.get("verb"))
     if verb is None:
-        raise Refused(f"this plugin knows {', '.join(VERBS)}, and was asked to {request.get('verb')!r}")
+        raise Refused(f"this command knows {', '.join(VERBS)}, and was asked to {request.get('verb')!r}")
     if verb is describe:
         return describe(None, request)
     if "password" in psycopg.conninfo.conninfo_to_dict(chosen.conninfo):

@@ -23,7 +23,7 @@ export LC_ALL
 umask 077
 
 command -v jq >/dev/null || {
-    echo "this plugin needs jq, which is not in PATH ($PATH): install it, in Debian by 'apt-get install jq'" >&2
+    echo "this command needs jq, which is not in PATH ($PATH): install it, in Debian by 'apt-get install jq'" >&2
     exit 1
 }
 
@@ -96,15 +96,15 @@ end'
 words='
 def hostile: (type != "string") or . == "" or ((.[:1]) | IN("-", "+", "#"))
     or (explode | any(. <= 32 or . == 44 or . == 58 or (. >= 127 and . < 160)));
-if .version != 1 then "this plugin speaks version 1 of the protocol, and was asked in version \(.version | tojson)"
+if .version != 1 then "this command speaks version 1 of the protocol, and was asked in version \(.version | tojson)"
 elif .verb | IN("describe", "read") then .verb, "-", "-", "-"
 elif .verb | IN("grant", "revoke") | not then
-    "this plugin knows describe, read, grant and revoke, and was asked to \(.verb | tojson)"
+    "this command knows describe, read, grant and revoke, and was asked to \(.verb | tojson)"
 else
     .grant.entitlement.id as $group | .grant.account as $user
     | if ($group | hostile) then "\($group | tojson) cannot be the name of a group"
       elif ($user | hostile) then "\($user | tojson) cannot be the name of a user"
-      elif .verb == "revoke" and .id != "\($group):\($user)" then "\(.id | tojson) is no grant of this plugin"
+      elif .verb == "revoke" and .id != "\($group):\($user)" then "\(.id | tojson) is no grant of this command"
       else .verb, $group, $user, "\($group):\($user)" end
 end'
 

@@ -7,6 +7,7 @@ mod base;
 mod call;
 mod credential;
 mod fault;
+mod lease;
 mod pages;
 
 #[cfg(test)]
@@ -23,8 +24,9 @@ use reqwest::{Request, Response, Url};
 
 use super::{Context, Failure, USER_AGENT, Wait, retry, tls};
 pub use call::{Answer, Call};
-pub use credential::{Credential, Key};
-pub use fault::{Error, is_limit, start, status};
+pub use credential::{Credential, Key, sensitive};
+pub use fault::{Error, answer, explained, is_limit, start, status};
+pub use lease::{Lease, Token};
 
 /// Bytes of one answer, unpacked. A page of 100 full entries is about 120 kB with the vendors here; 32 calls at a time
 /// of this size still fit a small container.

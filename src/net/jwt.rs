@@ -176,10 +176,9 @@ mod tests {
 
     use super::*;
 
-    /// Made for these tests: `openssl genrsa 2048`, and the same key in the other two forms.
-    const PKCS1: &str = include_str!("jwt/pkcs1.pem");
-    const PKCS8: &str = include_str!("jwt/pkcs8.pem");
-    const JWK: &str = include_str!("jwt/key.json");
+    const PKCS1: &str = include_str!("../../tests/keys/app.pkcs1.pem");
+    const PKCS8: &str = include_str!("../../tests/keys/app.pkcs8.pem");
+    const JWK: &str = include_str!("../../tests/keys/app.jwk.json");
 
     fn verified(token: &str, how: &'static dyn VerificationAlgorithm, public: &[u8]) -> (Value, Value) {
         let (signed, signature) = token.rsplit_once('.').expect("three parts");
@@ -193,7 +192,7 @@ mod tests {
     #[test]
     fn a_key_is_taken_in_each_form_that_it_is_handed_out_in() {
         let claims = json!({ "iss": "me" });
-        for (form, key_id) in [(PKCS1, None), (PKCS8, None), (JWK, Some("one"))] {
+        for (form, key_id) in [(PKCS1, None), (PKCS8, None), (JWK, Some("fake-key-1"))] {
             let signer = Signer::rsa(&form.into()).expect("a key");
             assert_eq!(signer.key_id(), key_id);
             let token = signer.sign(json!({ "typ": "JWT" }), &claims).expect("a token");
@@ -226,7 +225,7 @@ mod tests {
         let public: Value = serde_json::from_str(JWK).expect("JSON");
         let public = json!({ "kty": "RSA", "n": public["n"], "e": public["e"] }).to_string();
         let odd = json!({ "kty": "RSA", "n": secret, "e": "AQAB", "d": secret }).to_string();
-        for wrong in [secret, cut, "{", &public, &odd, r#"{"kty":"EC"}"#, include_str!("jwt/ec.pem")] {
+        for wrong in [secret, cut, "{", &public, &odd, r#"{"kty":"EC"}"#, include_str!("../../tests/keys/ec.pem")] {
             let error = Signer::rsa(&wrong.into()).err().expect("refused");
             let shown = format!("{error:#} {error:?}");
             assert!(!shown.contains(secret) && !shown.contains("MIIE"), "{shown}");

@@ -67,6 +67,12 @@ impl Gate {
         self.cut();
     }
 
+    /// Breaks every connection before a word of the next answer, and refuses new ones until it is opened again.
+    pub fn vanish(&self) {
+        self.lose(Some(Loss::After(0)));
+        self.close();
+    }
+
     /// Lets connections in again; what was to be lost and was not is not lost any more.
     pub fn open(&self) {
         self.0.closed.send_replace(false);

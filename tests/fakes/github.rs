@@ -24,22 +24,20 @@ mod tests;
 mod world;
 
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use httpmock::MockServer;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::gate::Gate;
+use super::rest::{Armed, keep, lock};
 use app::Tokens;
 pub use app::{APP_KEY, APP_KEY_PKCS8, OTHER_KEY, TOKEN, WRONG_TOKEN};
-use fault::Armed;
 pub use fault::{BEYOND_APP, Fault, SECONDARY};
 pub use membership::{NO_ADMIN, SYNCHRONISED};
 pub use world::{APP_ID, CLIENT_ID, INSTALLATION, Identity, ORG, Right, Role, SHORTCODE, World};
@@ -82,7 +80,7 @@ struct Crowd {
 struct State {
     world: World,
     tokens: Tokens,
-    armed: Vec<Armed>,
+    armed: Armed<Fault>,
     requests: Vec<Request>,
     violations: Vec<String>,
     /// Requests answered in this hour, by resource.
@@ -95,14 +93,14 @@ impl GitHub {
         let server = MockServer::start();
         let gate = Gate::new();
         let (stop, stopped) = oneshot::channel();
-        let address = guard(gate.clone(), *server.address(), stopped);
+        let address = keep(gate.clone(), *server.address(), stopped);
         let base = format!("http://{address}{}", if world.server { "/api/v3" } else { "" });
         world.base.clone_from(&base);
         let latency = world.latency;
         let state = Arc::new(Mutex::new(State {
             world,
             tokens: Tokens::default(),
-            armed: Vec::new(),
+            armed: Armed::new(),
             requests: Vec::new(),
             violations: Vec::new(),
             used: std::collections::BTreeMap::new(),
@@ -127,24 +125,6 @@ impl GitHub {
         }
         Fake { _server: server, base, gate, state, crowd, folder, _stop: stop }
     }
-}
-
-/// Keeps the door on a thread of its own until `stop` is dropped; answers its address.
-fn guard(gate: Gate, to: SocketAddr, stop: oneshot::Receiver<()>) -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.set_nonblocking(true).expect("a socket");
-    let address = listener.local_addr().expect("an address");
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async move {
-            let listener = TcpListener::from_std(listener).expect("a runtime");
-            tokio::select! {
-                () = gate.keep(listener, to, None) => {}
-                _ = stop => {}
-            }
-        });
-    });
-    address
 }
 
 impl Fake {
@@ -217,12 +197,12 @@ impl Fake {
 
     /// The same, after `skip` such requests have passed.
     pub fn fail_after(&self, needle: &str, skip: usize, times: usize, fault: Fault) {
-        lock(&self.state).armed.push(Armed { needle: needle.to_owned(), skip, left: times, fault });
+        lock(&self.state).armed.add(&[needle], skip, times, fault);
     }
 
     /// Whether everything that was to fail has.
     pub fn is_spent(&self) -> bool {
-        lock(&self.state).armed.iter().all(|armed| armed.left == 0)
+        lock(&self.state).armed.is_spent()
     }
 
     /// Makes nothing fail any more, and lets connections in again.
@@ -281,10 +261,6 @@ impl Request {
         let query: Vec<_> = self.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
         format!("{} {}?{} {}", self.method, self.path, query.join("&"), self.body)
     }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// A file for its owner alone, as a secret has to be.

@@ -2,10 +2,13 @@
 
 pub mod gate;
 pub mod github;
+mod jwt;
+mod keys;
 pub mod okta;
 pub mod pagerduty;
 pub mod plugin;
 pub mod postgres;
+mod rest;
 pub mod strongdm;
 
 use chrono::{DateTime, TimeDelta, Utc};

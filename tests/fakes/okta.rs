@@ -20,8 +20,6 @@ mod auth;
 mod client;
 mod door;
 mod fault;
-mod jwt;
-mod keys;
 mod search;
 mod shapes;
 #[cfg(test)]
@@ -30,7 +28,7 @@ mod world;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -39,15 +37,16 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::gate::Gate;
+use super::rest::{self, Armed, header, lock};
 use answer::{Call, Cursors, Missing, Route, Stop};
 use auth::{Auth, Setting, TOKEN_PATH};
-use fault::{Armed, html, rate_headers, too_many};
+use fault::{html, rate_headers, too_many};
 use shapes::okta_error;
 
+pub use super::keys::{JWK, KEY_ID, PKCS1, PKCS8, STRANGER};
 pub use answer::Change;
 pub use auth::{API_TOKEN, CLIENT_ID};
 pub use fault::Fault;
-pub use keys::{JWK, KEY_ID, PKCS1, PKCS8, STRANGER};
 pub use world::{Kind, Status, World};
 
 /// The longest request line: nginx, which answers for Okta, takes no longer one unless told to (four buffers of 8 KiB,
@@ -92,7 +91,7 @@ struct State {
     auth: Auth,
     cursors: Cursors,
     changes: Vec<Change>,
-    armed: Vec<Armed>,
+    armed: Armed<Fault>,
     requests: Vec<Request>,
     violations: Vec<String>,
     /// Requests under each limit: until when it counts, and how many there were.
@@ -116,14 +115,10 @@ impl Okta {
             then.delay(latency).respond_with(move |request| lock(&shared).serve(request, &inside));
         });
         let (stop, stopped) = oneshot::channel();
-        let address = door::keep(gate.clone(), *server.address(), stopped);
+        let address = rest::keep(gate.clone(), *server.address(), stopped);
         lock(&state).url = format!("http://{address}");
         Fake { _server: server, address, gate, state, secrets: tempfile::tempdir().expect("a folder"), _stop: stop }
     }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 impl State {
@@ -136,7 +131,7 @@ impl State {
             auth: Auth::default(),
             cursors: Cursors::new(),
             changes: Vec::new(),
-            armed: Vec::new(),
+            armed: Armed::new(),
             requests: Vec::new(),
             violations: Vec::new(),
             counted: BTreeMap::new(),
@@ -221,7 +216,7 @@ impl State {
         route: Option<&Route>,
         token: Option<HttpMockResponse>,
     ) -> HttpMockResponse {
-        let fault = self.next_fault(http.method_str(), http.uri_str());
+        let fault = self.armed.next(&format!("{} {}", http.method_str(), http.uri_str()));
         if let Some(fault) = &fault {
             fault.spoil(gate);
         }
@@ -287,21 +282,6 @@ impl State {
         self.violations.push(format!("{} {}: {what}", http.method_str(), http.uri_str()));
         response
     }
-
-    /// Takes one from the first fault that fits.
-    fn next_fault(&mut self, method: &str, uri: &str) -> Option<Fault> {
-        let fits = |armed: &&mut Armed| {
-            armed.left > 0 && armed.method.as_deref().is_none_or(|only| only == method) && uri.contains(&armed.needle)
-        };
-        for armed in self.armed.iter_mut().filter(fits) {
-            if armed.skip == 0 {
-                armed.left -= 1;
-                return Some(armed.fault.clone());
-            }
-            armed.skip -= 1;
-        }
-        None
-    }
 }
 
 /// What is wrong with a request before anybody looks at its path.
@@ -315,11 +295,6 @@ fn broken_manners(http: &HttpMockRequest) -> Option<String> {
     let known = ["*/*", "application/json"];
     let foreign = header(http, "accept").into_iter().find(|accept| !known.contains(&accept.as_str()));
     foreign.map(|accept| format!("Accept: {accept} is none of {known:?}"))
-}
-
-fn header(http: &HttpMockRequest, name: &str) -> Vec<String> {
-    let all = http.headers_vec().iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
-    all.map(|(_, value)| value.clone()).collect()
 }
 
 /// A path, or a part of one, as it reads once decoded.

@@ -18,16 +18,15 @@ mod tests;
 mod world;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
 use httpmock::{HttpMockRequest, HttpMockResponse, MockServer};
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::gate::Gate;
+use super::rest::{Armed, header, keep, lock};
 use answer::{Stop, json_body, respond};
-use fault::Armed;
 pub use fault::Fault;
 pub use raw::Raw;
 pub use world::World;
@@ -62,7 +61,7 @@ pub struct Request {
 
 struct State {
     world: World,
-    armed: Vec<Armed>,
+    armed: Armed<Fault>,
     requests: Vec<Request>,
     violations: Vec<String>,
     /// How far the `Date` of its answers is ahead of the machine's clock; as the machine has it without.
@@ -73,7 +72,7 @@ impl PagerDuty {
     /// Starts on a loopback port of its own.
     pub fn start(world: World) -> Fake {
         let latency = world.latency;
-        let state = State { world, armed: Vec::new(), requests: Vec::new(), violations: Vec::new(), ahead: None };
+        let state = State { world, armed: Armed::new(), requests: Vec::new(), violations: Vec::new(), ahead: None };
         let state = Arc::new(Mutex::new(state));
         let server = MockServer::start();
         let gate = Gate::new();
@@ -82,27 +81,9 @@ impl PagerDuty {
             then.delay(latency).respond_with(move |request| lock(&shared).dated(request, &door));
         });
         let (stop, stopped) = oneshot::channel();
-        let address = guard(gate.clone(), *server.address(), stopped);
+        let address = keep(gate.clone(), *server.address(), stopped);
         Fake { _server: server, address, gate, state, _stop: stop }
     }
-}
-
-/// Keeps the door on a thread of its own until `stop` is dropped; answers its address.
-fn guard(gate: Gate, to: SocketAddr, stop: oneshot::Receiver<()>) -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.set_nonblocking(true).expect("a socket");
-    let address = listener.local_addr().expect("an address");
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async move {
-            let listener = TcpListener::from_std(listener).expect("a runtime");
-            tokio::select! {
-                () = gate.keep(listener, to, None) => {}
-                _ = stop => {}
-            }
-        });
-    });
-    address
 }
 
 impl Fake {
@@ -132,7 +113,7 @@ impl Fake {
 
     /// The same, after `skip` such requests have passed.
     pub fn fail_after(&self, needle: &str, skip: usize, times: usize, fault: Fault) {
-        lock(&self.state).armed.push(Armed { needle: needle.to_owned(), skip, left: times, fault });
+        lock(&self.state).armed.add(&[needle], skip, times, fault);
     }
 
     /// Fails no more.
@@ -147,7 +128,7 @@ impl Fake {
 
     /// Whether everything that was to fail has.
     pub fn is_spent(&self) -> bool {
-        lock(&self.state).armed.iter().all(|armed| armed.left == 0)
+        lock(&self.state).armed.is_spent()
     }
 
     /// Makes nothing fail any more, and lets connections in again.
@@ -176,10 +157,6 @@ impl Drop for Fake {
     }
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
 impl State {
     fn dated(&mut self, http: &HttpMockRequest, gate: &Gate) -> HttpMockResponse {
         let mut response = self.serve(http, gate);
@@ -203,7 +180,7 @@ impl State {
             return Fault::Html(414).response().expect("an answer of its own");
         }
         let mut query = request.query.clone();
-        let fault = self.next_fault(uri);
+        let fault = self.armed.next(uri);
         if let Some(fault) = &fault {
             fault.spoil(gate);
         }
@@ -228,17 +205,6 @@ impl State {
             &serde_json::json!({"error": {"message": "Invalid Input Provided", "code": 2001, "errors": [what]}}),
         )
     }
-
-    fn next_fault(&mut self, uri: &str) -> Option<Fault> {
-        for armed in self.armed.iter_mut().filter(|armed| armed.left > 0 && uri.contains(&armed.needle)) {
-            if armed.skip == 0 {
-                armed.left -= 1;
-                return Some(armed.fault.clone());
-            }
-            armed.skip -= 1;
-        }
-        None
-    }
 }
 
 /// What is wrong with a request before anybody looks at its path.
@@ -252,11 +218,6 @@ fn broken_manners(http: &HttpMockRequest) -> Option<String> {
     let known = ["*/*", "application/json", "application/vnd.pagerduty+json;version=2"];
     let foreign = header(http, "accept").into_iter().find(|accept| !known.contains(&accept.as_str()));
     foreign.map(|accept| format!("Accept: {accept} is none of {known:?}"))
-}
-
-fn header(http: &HttpMockRequest, name: &str) -> Vec<String> {
-    let all = http.headers_vec().iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
-    all.map(|(_, value)| value.clone()).collect()
 }
 
 /// The same page, which says that another one follows.

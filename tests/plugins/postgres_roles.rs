@@ -235,8 +235,8 @@ fn a_name_that_is_not_there_is_an_error_of_its_own() {
     cluster.call(&grant("4294967295", &cluster.oid("dba"))).refused(&["is no more"]);
     cluster.revoke("4294967295/4294967295/10").fine();
     for odd in ["ada", "1;DROP ROLE x", "-1", "", "1/2"] {
-        cluster.call(&grant(odd, &cluster.oid("dba"))).refused(&["no id of this plugin"]);
-        cluster.call(&revoke(odd, "1", "1")).refused(&["no id of this plugin"]);
+        cluster.call(&grant(odd, &cluster.oid("dba"))).refused(&["no id of this command"]);
+        cluster.call(&revoke(odd, "1", "1")).refused(&["no id of this command"]);
     }
     cluster.call("{\"version\":2,\"verb\":\"read\"}").refused(&["version 1"]);
     cluster.call("{\"version\":1,\"verb\":\"amend\"}").refused(&["'amend'"]);

@@ -212,8 +212,8 @@ fn names_that_would_break_the_file_are_refused() {
         let id = format!("dba:{name}");
         house.call(&revoke(&id, name, "dba")).refused(&["cannot be the name of a user"]);
     }
-    house.call(&revoke("dba:bob:primary", "bob", "dba")).refused(&["no grant of this plugin"]);
-    house.call(&revoke("dba2:zoe", "zoe", "dba")).refused(&["no grant of this plugin"]);
+    house.call(&revoke("dba:bob:primary", "bob", "dba")).refused(&["no grant of this command"]);
+    house.call(&revoke("dba2:zoe", "zoe", "dba")).refused(&["no grant of this command"]);
     house.call("{\"version\":1,\"verb\":\"grant\\ndba\\nx:y\\nz\"}").refused(&["was asked to"]);
     house.call("{\"version\":\"1\\ngrant\",\"verb\":\"read\"}").refused(&["version 1"]);
     house.call("{\"version\":1,\"verb\":\"amend\"}").refused(&["amend"]);

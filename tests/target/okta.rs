@@ -14,7 +14,7 @@ use oncall_sync::net::Context;
 use oncall_sync::target::{Target, TargetConfig};
 
 use super::contract::{self, ALICE, BOB, CAROL, Stage, WrongToken, asked, context, now, shift};
-use crate::fakes::okta::{Fake, Fault, JWK, KEY_ID, Kind, Okta, PKCS1, PKCS8, STRANGER, Status, World};
+use crate::fakes::okta::{API_TOKEN, Fake, Fault, JWK, KEY_ID, Kind, Okta, PKCS1, PKCS8, STRANGER, Status, World};
 
 const GROUP: &str = "oncall-dba";
 

@@ -35,11 +35,20 @@ impl Key {
     /// # Errors
     /// Where the secret holds what no header can.
     pub fn new(header: HeaderName, scheme: &str, secret: SecretString) -> Result<Self> {
-        let value = HeaderValue::try_from(format!("{scheme}{}", secret.expose_secret())).ok();
-        let mut value = value.context("it holds characters that no key has, a line break for instance")?;
-        value.set_sensitive(true);
+        let value = sensitive(&format!("{scheme}{}", secret.expose_secret()))?;
         Ok(Self { header, value, secret })
     }
+}
+
+/// A header's value that no log shows.
+///
+/// # Errors
+/// Where no header can hold it.
+pub fn sensitive(text: &str) -> Result<HeaderValue> {
+    let value = HeaderValue::try_from(text).ok();
+    let mut value = value.context("it holds characters that no key has, a line break for instance")?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 #[async_trait]

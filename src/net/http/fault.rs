@@ -48,9 +48,33 @@ impl fmt::Display for Error {
     }
 }
 
-/// The status of an answer that was not success, also behind context.
-pub fn status(error: &anyhow::Error) -> Option<StatusCode> {
-    error.downcast_ref::<Error>().map(|error| error.status)
+/// An [`Error`] in the vendor's own words, with what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{sentence}")]
+struct Explained {
+    answer: Error,
+    sentence: String,
+}
+
+/// The same error with a sentence in the place of the answer, where `explain` has one for it. What was said around it, for
+/// instance that there is no time left to wait, stays around it, and [`answer`] finds it still.
+pub fn explained(error: anyhow::Error, explain: impl FnOnce(&Error) -> Option<String>) -> anyhow::Error {
+    let answers = error.chain().map(|cause| cause.downcast_ref::<Error>());
+    let Some((at, answer)) = answers.enumerate().find_map(|(at, answer)| Some((at, answer?))) else { return error };
+    let Some(sentence) = explain(answer) else { return error };
+    let around: Vec<String> = error.chain().take(at).map(ToString::to_string).collect();
+    let explained = Explained { answer: answer.clone(), sentence };
+    around.into_iter().rfold(explained.into(), anyhow::Error::context)
+}
+
+/// The answer that was not success, also behind context or explained.
+pub fn answer(error: &anyhow::Error) -> Option<&Error> {
+    error.downcast_ref().or_else(|| error.downcast_ref::<Explained>().map(|explained| &explained.answer))
+}
+
+/// Its status.
+pub fn status(error: &anyhow::Error) -> Option<u16> {
+    answer(error).map(|answer| answer.status.as_u16())
 }
 
 /// The start of a text in back quotes on one line, control characters escaped.
@@ -249,6 +273,20 @@ mod tests {
         let secrets = [SecretString::from(""), SecretString::from("s3cret")];
         assert_eq!(shown(&redacted(b"a\x1b[2J\nb s3cret \xff", &secrets)), "`a\\u{1b}[2J\\nb *** \u{fffd}`");
         assert_eq!(shown(&"é".repeat(301)), format!("`{}…`", "é".repeat(300)));
+    }
+
+    #[test]
+    fn an_explanation_stands_where_the_answer_stood() {
+        let status = StatusCode::NOT_FOUND;
+        let refused = Error { call: "GET /x".into(), status, headers: HeaderMap::new(), body: "no".into() };
+        let error = || anyhow::Error::new(refused.clone()).context("inner").context("outer");
+        let told = explained(error(), |answer| Some(format!("{} is not there", answer.call)));
+        assert_eq!(format!("{told:#}"), "outer: inner: GET /x is not there");
+        assert_eq!(super::answer(&told.context("more")), Some(&refused));
+        let plain = explained(error(), |_| None);
+        assert_eq!(format!("{plain:#}"), format!("outer: inner: {refused}"));
+        assert_eq!(super::status(&plain), Some(404));
+        assert_eq!(super::status(&anyhow::anyhow!("another")), None);
     }
 
     #[test]

@@ -14,9 +14,10 @@ use futures_util::future::{join_all, try_join};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::fault::{explained, status};
+use super::fault::explained;
 use super::pages::{self, LIMIT, List, Page, Place};
-use crate::net::{Context, http};
+use crate::net::Context;
+use crate::net::http::{self, status};
 
 /// The service region of most accounts; "https://api.eu.pagerduty.com" is the other.
 pub const BASE_URL: &str = "https://api.pagerduty.com";

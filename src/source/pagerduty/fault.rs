@@ -5,23 +5,12 @@ use serde_json::Value;
 
 use crate::net::http;
 
-/// An answer that was not success, in a sentence.
-#[derive(Debug, thiserror::Error)]
-#[error("{sentence}")]
-struct Refused {
-    status: u16,
-    sentence: String,
-}
-
-/// The status of an answer that was not success.
-pub fn status(error: &Error) -> Option<u16> {
-    let plain = http::status(error).map(|status| status.as_u16());
-    plain.or_else(|| error.downcast_ref::<Refused>().map(|refused| refused.status))
-}
-
 /// The same error with what PagerDuty said in words, and what to do.
 pub fn explained(error: Error) -> Error {
-    let Some(answer) = error.downcast_ref::<http::Error>() else { return error };
+    http::explained(error, sentence)
+}
+
+fn sentence(answer: &http::Error) -> Option<String> {
     let said = said(&answer.body);
     let advice = match answer.status.as_u16() {
         401 => {
@@ -30,12 +19,11 @@ pub fn explained(error: Error) -> Error {
         }
         403 => ": the API key may not read this; use a key that may read schedules, on-calls and users",
         429 => ": the rate limit is used up, and stayed so over several attempts; other users of the key may share it",
-        _ if said.is_none() => return error,
+        _ if said.is_none() => return None,
         _ => "",
     };
-    let status = answer.status.as_u16();
     let said = said.map(|said| format!(" (PagerDuty says: {said})")).unwrap_or_default();
-    Error::new(Refused { status, sentence: format!("{} answered {}{advice}{said}", answer.call, answer.status) })
+    Some(format!("{} answered {}{advice}{said}", answer.call, answer.status))
 }
 
 /// What an error's body says, in whichever of its shapes it comes.

@@ -10,8 +10,8 @@ use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
 use super::api::{Api, Found, MAX_IDS, Oncall, Schedules};
-use super::fault::status;
 use super::names;
+use crate::net::http::status;
 
 /// What was found for one text.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,11 +15,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
-use super::fault::{explained, later, status};
+use super::fault::{explained, later};
 use super::graphql::{Cursor, PAGE, Problem, Variables, ask};
 use super::wire::{Account, In, Look, Membership, Team, TeamName, TeamPage, Teams, User};
-use crate::net::http::{Client, Credential, Settings};
-use crate::net::{self};
+use crate::net;
+use crate::net::http::{Client, Credential, Settings, status};
 
 /// GitHub's own address; a GitHub Enterprise Server has its API under `/api/v3` of its host.
 pub const BASE_URL: &str = "https://api.github.com";

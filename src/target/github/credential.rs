@@ -3,21 +3,22 @@
 //! An App signs a token of its own (JWT, RS256) and trades it for one of its installation in the organisation, which ends
 //! after an hour ("Generating an installation access token for a GitHub App", GitHub docs).
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use reqwest::Url;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::OnceCell;
 
-use super::fault::{explained, status};
+use super::fault::explained;
 use crate::net::Context;
-use crate::net::http::{Client, Credential, Key};
+use crate::net::http::{Client, Credential, Key, Lease, Token, sensitive, status};
 use crate::net::jwt::Signer;
 
 /// How far back a signed token is dated, "to protect against clock drift" (GitHub docs).
@@ -25,10 +26,6 @@ const BACKDATED: TimeDelta = TimeDelta::seconds(60);
 
 /// How long a signed token is valid; GitHub takes no more than ten minutes, by its own clock.
 const SIGNED_FOR: TimeDelta = TimeDelta::minutes(9);
-
-/// How long before its end a token is not used any more: longer than a request takes. One that ends earlier by GitHub's
-/// clock is renewed when it is refused.
-const SPARE: TimeDelta = TimeDelta::minutes(1);
 
 /// A token that somebody made, as it is sent.
 ///
@@ -52,7 +49,7 @@ impl Credential for Signed {
         let (issued, ends) = ((now - BACKDATED).timestamp(), (now + SIGNED_FOR).timestamp());
         let claims = json!({ "iss": self.app_id, "iat": issued, "exp": ends });
         let token = self.signer.sign(json!({ "typ": "JWT" }), &claims)?;
-        bearer(&token.into())
+        Ok(HeaderMap::from_iter([(AUTHORIZATION, sensitive(&format!("Bearer {token}"))?)]))
     }
 
     fn secrets(&self) -> Vec<SecretString> {
@@ -66,19 +63,8 @@ pub struct Installed {
     /// Asks as the App itself.
     app: Client,
     org: String,
-    context: Context,
-    installation: Mutex<Option<u64>>,
-    token: Mutex<Option<Token>>,
-    /// Every token so far: what a late answer may still repeat.
-    issued: Mutex<Vec<SecretString>>,
-    /// Whoever fetches a token; the others wait for it.
-    turn: tokio::sync::Mutex<()>,
-}
-
-#[derive(Clone)]
-struct Token {
-    token: SecretString,
-    ends: DateTime<Utc>,
+    installation: OnceCell<u64>,
+    lease: Lease,
 }
 
 #[derive(Deserialize)]
@@ -95,60 +81,28 @@ struct Installation {
 impl Installed {
     /// Nothing is asked yet; the installation is found by itself where it is not given.
     pub fn new(app: Client, org: &str, installation: Option<u64>, context: Context) -> Arc<Self> {
-        Arc::new(Self {
-            app,
-            org: org.to_owned(),
-            context,
-            installation: Mutex::new(installation),
-            token: Mutex::default(),
-            issued: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
-        })
+        let installation = OnceCell::new_with(installation);
+        Arc::new(Self { app, org: org.to_owned(), installation, lease: Lease::new(context) })
     }
 
-    fn current(&self) -> Option<Token> {
-        let usable = |token: &&Token| token.ends - self.context.now() > SPARE;
-        lock(&self.token).as_ref().filter(usable).cloned()
-    }
-
-    async fn token(&self) -> Result<Token> {
-        if let Some(token) = self.current() {
-            return Ok(token);
-        }
-        let _turn = self.turn.lock().await;
-        if let Some(token) = self.current() {
-            return Ok(token);
-        }
-        let installation = self.installation().await?.to_string();
+    async fn fetch(&self) -> Result<Token> {
+        let installation = self.installation.get_or_try_init(|| self.find()).await?.to_string();
         let path = ["app", "installations", &installation, "access_tokens"];
         // A token too many ends by itself within the hour.
         let made = self.app.post(&path).repeatable().answer::<Made>().await.map_err(explained);
-        let Made { token, expires_at: ends } = made.context("GitHub gives this App no token for its installation")?;
-        let token = Token { token: token.into(), ends };
-        lock(&self.issued).push(token.token.clone());
-        *lock(&self.token) = Some(token.clone());
-        Ok(token)
+        let Made { token, expires_at } = made.context("GitHub gives this App no token for its installation")?;
+        Ok(Token { scheme: "Bearer", secret: token.into(), ends: expires_at })
     }
 
-    async fn installation(&self) -> Result<u64> {
-        let known = *lock(&self.installation);
-        if let Some(id) = known {
-            return Ok(id);
-        }
+    async fn find(&self) -> Result<u64> {
         let found = self.app.get(&["orgs", &self.org, "installation"]).answer::<Installation>().await;
-        let found = found.map_err(|error| {
-            let missing = status(&error) == Some(404);
-            let error = explained(error);
-            if missing {
-                error.context(format!(
-                    "this GitHub App is not installed in the organisation '{}'; install it there, or check `org` and `app_id`",
-                    self.org
-                ))
-            } else {
-                error.context("the installation of this GitHub App cannot be found")
-            }
+        let found = found.map_err(explained).map_err(|error| match status(&error) {
+            Some(404) => error.context(format!(
+                "this GitHub App is not installed in the organisation '{}'; install it there, or check `org` and `app_id`",
+                self.org
+            )),
+            _ => error.context("the installation of this GitHub App cannot be found"),
         })?;
-        *lock(&self.installation) = Some(found.id);
         Ok(found.id)
     }
 }
@@ -156,37 +110,19 @@ impl Installed {
 #[async_trait]
 impl Credential for Installed {
     async fn prove(&self, _: &Method, _: &Url) -> Result<HeaderMap> {
-        bearer(&self.token().await?.token)
+        let token = self.lease.token(self.fetch()).await?;
+        Ok(HeaderMap::from_iter([(AUTHORIZATION, token.authorization()?)]))
     }
 
     fn renews(&self, shown: &HeaderMap, status: StatusCode, _: &HeaderMap) -> bool {
         if status != StatusCode::UNAUTHORIZED {
             return false;
         }
-        let mut token = lock(&self.token);
-        // Where another call has fetched a new one meanwhile, that one is tried.
-        let is_shown = |token: &Token| {
-            bearer(&token.token).ok().as_ref().and_then(|ours| ours.get(AUTHORIZATION)) == shown.get(AUTHORIZATION)
-        };
-        if token.as_ref().is_some_and(is_shown) {
-            *token = None;
-        }
+        self.lease.refused(shown);
         true
     }
 
     fn secrets(&self) -> Vec<SecretString> {
-        lock(&self.issued).clone()
+        self.lease.secrets()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A token is whole whatever panicked while it was locked.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn bearer(token: &SecretString) -> Result<HeaderMap> {
-    let value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret())).ok();
-    let mut value = value.context("GitHub's token holds characters that no token has")?;
-    value.set_sensitive(true);
-    Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
 }

@@ -22,14 +22,6 @@ struct Said {
     errors: Vec<Value>,
 }
 
-/// An answer that was not success, in a sentence.
-#[derive(Debug, thiserror::Error)]
-#[error("{sentence}")]
-struct Explained {
-    status: u16,
-    sentence: String,
-}
-
 /// The limits that GitHub speaks of in words: the secondary ones in a 403, and those of GraphQL in a 200.
 pub fn later(status: StatusCode, body: &[u8]) -> Option<Wait> {
     if !matches!(status, StatusCode::OK | StatusCode::FORBIDDEN) {
@@ -54,27 +46,20 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|window| window == part)
 }
 
-/// The status of an answer that was not success.
-pub fn status(error: &Error) -> Option<u16> {
-    let plain = http::status(error).map(|status| status.as_u16());
-    plain.or_else(|| error.downcast_ref::<Explained>().map(|explained| explained.status))
-}
-
 /// Whether GitHub understood, and does not answer this of us; whatever else fails may be different the next time.
 pub fn is_refusal(error: &Error) -> bool {
-    error.is::<Refused>() || matches!(status(error), Some(403 | 404))
+    error.is::<Refused>() || matches!(http::status(error), Some(403 | 404))
 }
 
 /// The same error with what GitHub said in words, and what to do.
 pub fn explained(error: Error) -> Error {
-    let Some(answer) = error.downcast_ref::<http::Error>() else { return error };
-    // What was said of it on the way, for instance that the wait is too long for this run.
-    let around: Vec<String> =
-        error.chain().map(ToString::to_string).take_while(|said| *said != answer.to_string()).collect();
+    http::explained(error, sentence)
+}
+
+fn sentence(answer: &http::Error) -> Option<String> {
     let said = said(&answer.body);
-    let status = answer.status.as_u16();
     let lower = said.as_deref().unwrap_or_default().to_lowercase();
-    let advice = match status {
+    let advice = match answer.status.as_u16() {
         401 => {
             ": the token is wrong, has ended or was revoked, or the App's key is not this App's; check `token`, or `app_id` \
                 and `private_key`"
@@ -95,12 +80,11 @@ pub fn explained(error: Error) -> Error {
         }
         404 => ": it is not there, or this token is not shown it",
         429 => ": too many requests",
-        _ if said.is_none() => return error,
+        _ if said.is_none() => return None,
         _ => "",
     };
     let said = said.map(|said| format!(" (GitHub says: {said})")).unwrap_or_default();
-    let sentence = format!("{} answered {}{advice}{said}", answer.call, answer.status);
-    around.into_iter().rfold(Error::new(Explained { status, sentence }), Error::context)
+    Some(format!("{} answered {}{advice}{said}", answer.call, answer.status))
 }
 
 /// Whether the words, in lower case, say that a team belongs to an identity provider. GitHub documents the status alone

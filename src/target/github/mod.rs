@@ -81,10 +81,10 @@ pub struct Config {
     /// E-mail to login, for whoever GitHub cannot tell.
     #[serde(default)]
     pub logins: BTreeMap<String, String>,
-    /// A private CA's certificates (PEM), trusted beside the usual ones.
+    /// PEM file of CAs trusted beside the system's.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
-    /// How long one attempt at one request may take; 30 s if not given.
+    /// Of one attempt at one request; default `30s`.
     #[serde(default)]
     pub timeout: Option<Span>,
 }

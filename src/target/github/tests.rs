@@ -319,7 +319,7 @@ async fn a_limit_of_graphql_is_waited_out() {
     assert_eq!(server.lines().len(), 3);
 }
 
-const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/net/jwt/pkcs1.pem");
+const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/app.pkcs1.pem");
 
 #[tokio::test]
 async fn an_app_finds_its_installation_and_renews_a_token_that_has_ended() {

@@ -8,18 +8,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use anyhow::{Context as _, Error, Result, bail, ensure};
+use anyhow::{Context as _, Result};
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::dpop::{DPOP, Nonce, Prover, lock, renew, sensitive};
+use super::dpop::{DPOP, Nonce, Prover, lock, renew};
 use super::fault::explained;
 use crate::net::Context;
-use crate::net::http::{self, Credential, Key};
+use crate::net::http::{self, Credential, Key, Lease, Token};
 use crate::net::jwt::Signer;
 
 /// To read groups, their members and rules and to change members; to find people. Nothing else is asked for.
@@ -28,11 +28,11 @@ const SCOPES: &str = "okta.groups.manage okta.users.read";
 /// How long an assertion is good for. Okta allows an hour; this bears a clock that is as slow as a run bears it.
 const ASSERTION: TimeDelta = TimeDelta::minutes(10);
 
-/// How long before its end a token is not used any more, longer than a request takes; of one that lives shortly, half its life.
-const MARGIN: TimeDelta = TimeDelta::minutes(1);
-
 /// The life of a token whose answer does not say: Okta's are good for an hour.
 const LIFE: u32 = 3600;
+
+/// How a token is shown that is bound to the key of this run, so that each request needs a proof.
+const BOUND: &str = "DPoP";
 
 /// The token endpoint of the organisation's own authorization server: no custom one gives out these scopes.
 const TOKEN: [&str; 3] = ["oauth2", "v1", "token"];
@@ -60,22 +60,9 @@ pub struct OAuth {
     audience: String,
     key_id: Option<String>,
     signer: Signer,
-    /// Who gets it keeps the others waiting, so that one request fetches it for all.
-    fetching: tokio::sync::Mutex<()>,
-    token: Mutex<Option<Token>>,
-    /// How often no token was to be had, and why the last time.
-    failed: Mutex<(u64, String)>,
+    lease: Lease,
     /// What the API itself asked to be put into proofs, if it did.
     nonce: Mutex<Option<String>>,
-}
-
-#[derive(Clone)]
-struct Token {
-    secret: SecretString,
-    /// Bound to the key of this run, so that each request needs a proof.
-    bound: bool,
-    /// When it is not used any more, a little before its end.
-    until: DateTime<Utc>,
 }
 
 #[derive(Deserialize)]
@@ -103,35 +90,8 @@ impl OAuth {
         let mut audience = Url::parse(base_url.trim())?;
         audience.path_segments_mut().ok().context("`base_url` has no path")?.pop_if_empty().extend(TOKEN);
         let (client_id, audience) = (app.client_id.to_owned(), audience.into());
-        let (fetching, token, failed, nonce) = Default::default();
-        Ok(Self { client, prover, context, client_id, audience, key_id, signer, fetching, token, failed, nonce })
-    }
-
-    /// The token that is good now.
-    async fn token(&self) -> Result<Token> {
-        // Who waits while a token is asked for in vain does not ask again.
-        let before = lock(&self.failed).0;
-        let _one_at_a_time = self.fetching.lock().await;
-        let good = |token: &&Token| self.context.now() < token.until;
-        if let Some(token) = lock(&self.token).as_ref().filter(good) {
-            return Ok(token.clone());
-        }
-        if let (times, why) = &*lock(&self.failed)
-            && *times != before
-        {
-            bail!("{why}");
-        }
-        match self.fetch().await {
-            Ok(token) => {
-                *lock(&self.token) = Some(token.clone());
-                Ok(token)
-            }
-            Err(error) => {
-                let why = untold(&error);
-                *lock(&self.failed) = (before + 1, why.clone());
-                bail!(why)
-            }
-        }
+        let lease = Lease::new(context.clone());
+        Ok(Self { client, prover, context, client_id, audience, key_id, signer, lease, nonce: Mutex::default() })
     }
 
     async fn fetch(&self) -> Result<Token> {
@@ -145,16 +105,15 @@ impl OAuth {
         *lock(&self.prover.assertion) = Some(assertion.clone());
         // A token that nobody took does no harm: asking twice does not matter.
         let call = self.client.post(&TOKEN).form(&form).repeatable();
-        let granted: Granted = call.answer().await.map_err(explained)?;
-        let bound = granted.token_type.eq_ignore_ascii_case("DPoP");
-        ensure!(
-            bound || granted.token_type.eq_ignore_ascii_case("Bearer"),
-            "the token is of a type that is not spoken here: {}",
-            http::start(&granted.token_type)
-        );
-        let life = TimeDelta::seconds(granted.expires_in.unwrap_or(LIFE).into());
-        let until = self.context.now() + life - MARGIN.min(life / 2);
-        Ok(Token { secret: granted.access_token.into(), bound, until })
+        let granted = call.answer::<Granted>().await.map_err(explained);
+        let Granted { access_token, token_type, expires_in } =
+            granted.context("Okta gives no access token to the service app")?;
+        let scheme = [BOUND, "Bearer"].into_iter().find(|scheme| token_type.eq_ignore_ascii_case(scheme));
+        let scheme = scheme.with_context(|| {
+            format!("Okta's token is of a type that is not spoken here: {}", http::start(&token_type))
+        })?;
+        let ends = self.context.now() + TimeDelta::seconds(expires_in.unwrap_or(LIFE).into());
+        Ok(Token { scheme, secret: access_token.into(), ends })
     }
 
     /// Says who asks for a token. It has no `jti`: with one, Okta takes it once, and a nonce may have to be fetched between.
@@ -177,13 +136,11 @@ impl OAuth {
 #[async_trait]
 impl Credential for OAuth {
     async fn prove(&self, method: &Method, url: &Url) -> Result<HeaderMap> {
-        let Token { secret, bound, .. } = self.token().await?;
+        let token = self.lease.token(self.fetch()).await?;
         let nonce = lock(&self.nonce).clone();
-        let mut headers = HeaderMap::new();
-        let scheme = if bound { "DPoP" } else { "Bearer" };
-        headers.insert(header::AUTHORIZATION, sensitive(&format!("{scheme} {}", secret.expose_secret()))?);
-        if bound {
-            headers.insert(DPOP, self.prover.proof(method, url, nonce.as_deref(), Some(&secret))?);
+        let mut headers = HeaderMap::from_iter([(header::AUTHORIZATION, token.authorization()?)]);
+        if token.scheme == BOUND {
+            headers.insert(DPOP, self.prover.proof(method, url, nonce.as_deref(), Some(&token.secret))?);
         }
         Ok(headers)
     }
@@ -198,49 +155,15 @@ impl Credential for OAuth {
         if status != StatusCode::UNAUTHORIZED {
             return false;
         }
-        // Only whoever showed the token that is still kept drops it: another may have been fetched meanwhile.
-        let mut token = lock(&self.token);
-        let was_shown = |token: &&Token| {
-            let authorization = shown.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
-            authorization.ends_with(format!(" {}", token.secret.expose_secret()).as_bytes())
-        };
-        if token.as_ref().filter(was_shown).is_some() {
-            *token = None;
-        }
+        self.lease.refused(shown);
         true
     }
 
     fn secrets(&self) -> Vec<SecretString> {
-        lock(&self.token).iter().map(|token| token.secret.clone()).collect()
+        self.lease.secrets()
     }
-}
-
-/// Why there is no token, as a sentence alone: an answer of the token endpoint says nothing of what the API was asked for,
-/// and its 404 must not pass for that of a membership.
-fn untold(error: &Error) -> String {
-    format!("Okta gives no access token to the service app: {error:#}")
 }
 
 fn holds(value: &HeaderValue, word: &str) -> bool {
     String::from_utf8_lossy(value.as_bytes()).contains(word)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::fault::is_gone;
-    use super::*;
-
-    #[test]
-    fn no_answer_of_the_token_endpoint_passes_for_one_of_the_api() {
-        let answer = http::Error {
-            call: "POST /oauth2/v1/token".into(),
-            status: StatusCode::NOT_FOUND,
-            headers: HeaderMap::new(),
-            body: r#"{"errorCode":"E0000007","errorSummary":"Not found"}"#.into(),
-        };
-        let error = explained(answer.into());
-        assert!(is_gone(&error));
-        let told = explained(anyhow::anyhow!(untold(&error)).context("DELETE"));
-        assert!(!is_gone(&told) && format!("{told:#}").contains("E0000007"), "{told:#}");
-    }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::net::Context;
-use crate::net::http::Credential;
+use crate::net::http::{Credential, sensitive};
 use crate::net::jwt::{Signer, encoded, unique};
 
 /// Carries the proof.
@@ -107,13 +107,6 @@ fn address(url: &Url) -> String {
         rest = if escaped.is_some() { &behind[2..] } else { behind };
     }
     format!("{}{}", url.origin().ascii_serialization(), String::from_utf8_lossy(&bytes))
-}
-
-/// A header that no log shows.
-pub fn sensitive(text: &str) -> Result<HeaderValue> {
-    let mut value = HeaderValue::try_from(text).ok().context("the token holds characters that no header can")?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 /// What is inside, also after a panic of somebody else who held it: each of these is whole at all times.

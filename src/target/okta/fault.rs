@@ -20,17 +20,6 @@ const CAUSES: usize = 3;
 /// By what one request is told from another in Okta's own log.
 const REQUEST: &str = "x-okta-request-id";
 
-/// An answer that was not success, in a sentence.
-#[derive(Debug, thiserror::Error)]
-#[error("{sentence}")]
-struct Refused {
-    status: u16,
-    code: Option<String>,
-    /// It was who asks that was refused, and not what was asked for.
-    challenged: bool,
-    sentence: String,
-}
-
 /// An error of the management API, or of the token endpoint.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -43,6 +32,12 @@ struct Body {
     description: Option<String>,
 }
 
+impl Body {
+    fn of(answer: &http::Error) -> Self {
+        serde_json::from_str(&answer.body).unwrap_or_default()
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Cause {
@@ -52,54 +47,49 @@ struct Cause {
 
 /// Whether Okta says that what was asked for is not there.
 pub fn is_gone(error: &Error) -> bool {
-    refused(error).is_some_and(|refused| refused.status == 404 && refused.code.as_deref() == Some(NOT_FOUND))
+    http::answer(error).is_some_and(|answer| answer.status == 404 && has_code(answer, NOT_FOUND))
 }
 
 /// Whether this key may not do it.
 pub fn is_forbidden(error: &Error) -> bool {
-    refused(error).is_some_and(|refused| refused.status == 403)
+    http::status(error) == Some(403)
 }
 
 /// Whether an expression is too long or too complex, or one of its values is no text that Okta searches for.
 pub fn is_unsearchable(error: &Error) -> bool {
-    refused(error).is_some_and(|refused| {
-        matches!(refused.status, 414 | 431) || refused.status == 400 && refused.code.as_deref() == Some(SEARCH)
+    http::answer(error).is_some_and(|answer| match answer.status.as_u16() {
+        414 | 431 => true,
+        400 => has_code(answer, SEARCH),
+        _ => false,
     })
 }
 
 /// Whether a login is none that Okta can look for: it says so itself, or the server in front of it does, in HTML. A proof that
-/// is not accepted has the same status.
+/// is not accepted has the same status, and a challenge: then it was who asks that was refused.
 pub fn is_bad_request(error: &Error) -> bool {
-    refused(error).is_some_and(|refused| refused.status == 400 && !refused.challenged)
+    let answer = http::answer(error);
+    answer.is_some_and(|answer| answer.status == 400 && !answer.headers.contains_key(WWW_AUTHENTICATE))
 }
 
-fn refused(error: &Error) -> Option<&Refused> {
-    error.downcast_ref()
+fn has_code(answer: &http::Error, code: &str) -> bool {
+    Body::of(answer).error_code.as_deref() == Some(code)
 }
 
 /// The same error with what Okta said in words, and what to do.
 pub fn explained(error: Error) -> Error {
-    let answers = error.chain().map(|cause| cause.downcast_ref::<http::Error>());
-    let Some((at, answer)) = answers.enumerate().find_map(|(at, answer)| Some((at, answer?))) else { return error };
-    let explained = Error::new(refusal(answer));
-    // What was said around it, for instance that there is no time left to wait.
-    let around: Vec<String> = error.chain().take(at).map(ToString::to_string).collect();
-    around.into_iter().rev().fold(explained, Error::context)
+    http::explained(error, |answer| Some(sentence(answer)))
 }
 
-fn refusal(answer: &http::Error) -> Refused {
-    let body: Body = serde_json::from_str(&answer.body).unwrap_or_default();
+fn sentence(answer: &http::Error) -> String {
+    let body = Body::of(answer);
     let status = answer.status.as_u16();
-    let challenged = answer.headers.contains_key(WWW_AUTHENTICATE);
     let Some(said) = said(&body).or_else(|| challenge(answer)) else {
         // Whatever answered, it was not Okta, or not in its usual words.
         let hint = if status == 404 { "; Okta itself says more, so check `base_url`" } else { "" };
-        let sentence = format!("{answer}{}{hint}", request(answer));
-        return Refused { status, code: None, challenged, sentence };
+        return format!("{answer}{}{hint}", request(answer));
     };
     let advice = body.error.as_deref().map_or_else(|| advice(status, body.error_code.as_deref()), token_advice);
-    let sentence = format!("{} answered {}: Okta says: {said}{}{advice}", answer.call, answer.status, request(answer));
-    Refused { status, code: body.error_code, challenged, sentence }
+    format!("{} answered {}: Okta says: {said}{}{advice}", answer.call, answer.status, request(answer))
 }
 
 /// What the headers say of a token or proof that was refused (RFC 6750, 3; RFC 9449, 7.1).

@@ -5,7 +5,7 @@
 const LONGEST: usize = 4_000;
 
 /// Questions in one expression. Okta says that an overly complex one is an error, and not from where on; whoever is asked
-/// for takes two comparisons, and fifty of them have been answered to others' programs.
+/// for takes two comparisons. Where these are too many all the same, they are asked in halves.
 const MOST: usize = 25;
 
 /// The comparison of a property with any text, which is a JSON string there (as in SCIM, RFC 7644, 3.4.2.2).

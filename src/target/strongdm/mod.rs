@@ -57,10 +57,10 @@ pub struct Config {
     /// Where the API is, as HOST:PORT; `app.strongdm.com:443` if not given (`app.uk.` and `app.eu.` are others).
     #[serde(default)]
     pub host: Option<String>,
-    /// A private CA's certificates (PEM), trusted beside the usual ones.
+    /// PEM file of CAs trusted beside the system's.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
-    /// How long one attempt at one request may take; 30 s if not given.
+    /// Of one attempt at one request; default `30s`.
     #[serde(default)]
     pub timeout: Option<Span>,
 }

@@ -1,21 +1,13 @@
 //! The credentials: a user's token, and a GitHub App's signed word, for which it gives tokens of an hour.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use ring::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey};
-use rustls_pki_types::PrivateKeyDer;
-use rustls_pki_types::pem::PemObject as _;
-use serde_json::Value;
 
 use super::world::{APP_ID, CLIENT_ID};
+use crate::fakes::jwt::Jwt;
+use crate::fakes::keys;
 
-/// The app's key, as GitHub would have given it for download: PKCS#1. And the same key in PKCS#8.
-pub const APP_KEY: &str = include_str!("app.pkcs1.pem");
-pub const APP_KEY_PKCS8: &str = include_str!("app.pem");
-
-/// A key that is somebody else's.
-pub const OTHER_KEY: &str = include_str!("other.pem");
+/// The app's key, as GitHub would have given it for download; the same key in PKCS#8; and somebody else's.
+pub use crate::fakes::keys::{PKCS1 as APP_KEY, PKCS8 as APP_KEY_PKCS8, STRANGER as OTHER_KEY};
 
 /// A user's token that the stand-in takes.
 pub const TOKEN: &str = "ghp_FakeTokenOfTheStandIn0123456789abcdef";
@@ -81,24 +73,14 @@ impl Tokens {
 /// Checks an app's JSON web token as GitHub documents it, by the clock of the service.
 fn verify(jwt: &str, now: i64) -> Result<(), String> {
     const UNREADABLE: &str = "A JSON web token could not be decoded";
-    let [head, claims, signature] = jwt.split('.').collect::<Vec<_>>()[..] else { return Err(UNREADABLE.into()) };
-    let json =
-        |part: &str| -> Option<Value> { serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).ok()?).ok() };
-    let (Some(header), Some(claims_of)) = (json(head), json(claims)) else { return Err(UNREADABLE.into()) };
-    let Ok(signature) = BASE64_URL_SAFE_NO_PAD.decode(signature) else { return Err(UNREADABLE.into()) };
-    if header["alg"] != "RS256" {
-        return Err(UNREADABLE.into());
-    }
-    let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public_key());
-    if key.verify(format!("{head}.{claims}").as_bytes(), &signature).is_err() {
-        return Err(UNREADABLE.into());
-    }
-    let issuer = &claims_of["iss"];
+    let jwt = Jwt::parse(jwt).filter(|jwt| jwt.header["alg"] == "RS256" && jwt.is_signed_by(&keys::public()));
+    let Some(Jwt { claims, .. }) = jwt else { return Err(UNREADABLE.into()) };
+    let issuer = &claims["iss"];
     let known = *issuer == APP_ID || *issuer == APP_ID.to_string().as_str() || *issuer == CLIENT_ID;
     if !known {
         return Err("'Issuer' claim ('iss') must be an Integer or a client id".into());
     }
-    match (claims_of["iat"].as_i64(), claims_of["exp"].as_i64()) {
+    match (claims["iat"].as_i64(), claims["exp"].as_i64()) {
         (None, _) => {
             Err("'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued"
                 .into())
@@ -114,16 +96,4 @@ fn verify(jwt: &str, now: i64) -> Result<(), String> {
         }
         _ => Ok(()),
     }
-}
-
-fn public_key() -> Vec<u8> {
-    pair(APP_KEY_PKCS8).public_key().as_ref().to_vec()
-}
-
-/// The key pair of a PKCS#8 PEM.
-pub(super) fn pair(pem: &str) -> RsaKeyPair {
-    let PrivateKeyDer::Pkcs8(der) = PrivateKeyDer::from_pem_slice(pem.as_bytes()).expect("a key") else {
-        panic!("a PKCS#8 key")
-    };
-    RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).expect("an RSA key")
 }

@@ -61,14 +61,6 @@ pub enum Fault {
     Gone,
 }
 
-/// A fault that waits for its requests.
-pub(super) struct Armed {
-    pub needle: String,
-    pub skip: usize,
-    pub left: usize,
-    pub fault: Fault,
-}
-
 impl Fault {
     /// The failing answer at `now` in epoch seconds; `None` for the faults that are a right answer gone wrong.
     pub(super) fn answer(&self, now: i64) -> Option<Answer> {
@@ -114,10 +106,7 @@ impl Fault {
     pub(super) fn spoil(&self, gate: &Gate) {
         match self {
             Self::Lost(loss) => gate.lose(Some(*loss)),
-            Self::Gone => {
-                gate.lose(Some(Loss::After(0)));
-                gate.close();
-            }
+            Self::Gone => gate.vanish(),
             _ => {}
         }
     }

@@ -9,6 +9,7 @@ use super::fault::{Fault, SECONDARY};
 use super::rest::Rest;
 use super::{Request, State, graphql, rest};
 use crate::fakes::gate::Gate;
+use crate::fakes::rest::header as all_of;
 
 /// The versions of the REST API that GitHub supports.
 const VERSIONS: [&str; 2] = ["2022-11-28", "2026-03-10"];
@@ -40,7 +41,7 @@ impl State {
                     .to_owned(),
             );
         }
-        let fault = self.next_fault(&request.line());
+        let fault = self.armed.next(&request.line());
         if let Some(fault) = &fault {
             fault.spoil(gate);
         }
@@ -118,17 +119,6 @@ impl State {
         }
         *self.used.entry(resource).or_default() += cost;
         Ok(())
-    }
-
-    fn next_fault(&mut self, line: &str) -> Option<Fault> {
-        for armed in self.armed.iter_mut().filter(|armed| armed.left > 0 && line.contains(&armed.needle)) {
-            if armed.skip == 0 {
-                armed.left -= 1;
-                return Some(armed.fault.clone());
-            }
-            armed.skip -= 1;
-        }
-        None
     }
 
     /// The answer on the wire, with what GitHub puts on every one.
@@ -210,8 +200,7 @@ fn manners(http: &HttpMockRequest, request: &Request) -> Result<(), Stop> {
 }
 
 fn header(http: &HttpMockRequest, name: &str) -> Option<String> {
-    let all = http.headers_vec().iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
-    let values: Vec<_> = all.map(|(_, value)| value.clone()).collect();
+    let values = all_of(http, name);
     assert!(values.len() <= 1, "{name} came twice: {values:?}");
     values.into_iter().next()
 }

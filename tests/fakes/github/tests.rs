@@ -8,12 +8,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use reqwest::{Client, Method, RequestBuilder};
-use ring::rand::SystemRandom;
-use ring::signature::RSA_PKCS1_SHA256;
 use serde_json::{Value, json};
 
-use super::app::pair;
 use super::*;
+use crate::fakes::jwt::signed as jwt;
 
 fn now() -> DateTime<Utc> {
     "2026-03-02T12:00:00Z".parse().expect("an instant")
@@ -112,16 +110,6 @@ async fn ask(fake: &Fake, query: &str, variables: Value) -> Value {
 fn errors(answer: &Value) -> Vec<&str> {
     let all = answer["errors"].as_array().into_iter().flatten();
     all.map(|error| error["type"].as_str().unwrap_or_default()).collect()
-}
-
-/// An app's signed word.
-fn jwt(key: &str, head: &Value, claims: &Value) -> String {
-    let part = |json: &Value| BASE64_URL_SAFE_NO_PAD.encode(json.to_string());
-    let said = format!("{}.{}", part(head), part(claims));
-    let pair = pair(key);
-    let mut signature = vec![0; pair.public().modulus_len()];
-    pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), said.as_bytes(), &mut signature).expect("signed");
-    format!("{said}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
 }
 
 fn good_jwt(at: DateTime<Utc>) -> String {

@@ -7,11 +7,12 @@ use httpmock::{HttpMockRequest, HttpMockResponse};
 use reqwest::Url;
 use serde_json::{Value, json};
 
-use super::jwt::{Jwt, encode, hash, thumbprint};
-use super::keys;
+use super::percent_decoded;
 use super::shapes::{json_body, okta_error, respond};
 use super::world::Manners;
-use super::{header, percent_decoded};
+use crate::fakes::jwt::{Jwt, encode, hash, thumbprint};
+use crate::fakes::keys;
+use crate::fakes::rest::header;
 
 /// The one API token that the organisation takes.
 pub const API_TOKEN: &str = "00FakeTokenOfTheStandInForOkta-_1234567890";

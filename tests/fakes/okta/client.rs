@@ -3,13 +3,14 @@
 use chrono::{DateTime, Utc};
 use reqwest::{Method, RequestBuilder, Response};
 use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256};
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::Fake;
 use super::auth::{API_TOKEN, CLIENT_ID};
-use super::jwt::{encode, hash};
-use super::{Fake, keys};
+use crate::fakes::jwt::{encode, hash, signed};
+use crate::fakes::keys;
 
 /// Names every token differently.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -79,15 +80,6 @@ pub(super) async fn get(fake: &Fake, path: &str) -> Told {
 pub(super) async fn search(fake: &Fake, list: &str, expression: &str) -> Told {
     let url = reqwest::Url::parse_with_params(&format!("{}/api/v1/{list}", fake.url()), [("search", expression)]);
     get(fake, url.expect("an address").as_str()).await
-}
-
-/// A JWT signed with RS256 by the key in `pem`.
-pub(super) fn signed(pem: &str, header: &Value, claims: &Value) -> String {
-    let text = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
-    let key = keys::pair(pem);
-    let mut signature = vec![0; key.public().modulus_len()];
-    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).expect("signed");
-    format!("{text}.{}", encode(signature))
 }
 
 /// The claims of an assertion that is in order.

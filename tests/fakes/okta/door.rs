@@ -1,35 +1,14 @@
 //! Where a running stand-in is met: its address, its config, what it remembers, and how it is told to fail.
 
-use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::{fs, thread};
 
 use chrono::TimeDelta;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
-use super::fault::Armed;
-use super::{API_TOKEN, CLIENT_ID, Change, Fake, Fault, Request, World, lock};
-use crate::fakes::gate::Gate;
-
-/// Keeps the door on a thread of its own until `stop` is dropped; answers its address.
-pub(super) fn keep(gate: Gate, to: SocketAddr, stop: oneshot::Receiver<()>) -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.set_nonblocking(true).expect("a socket");
-    let address = listener.local_addr().expect("an address");
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async move {
-            let listener = TcpListener::from_std(listener).expect("a runtime");
-            tokio::select! {
-                () = gate.keep(listener, to, None) => {}
-                _ = stop => {}
-            }
-        });
-    });
-    address
-}
+use super::{API_TOKEN, CLIENT_ID, Change, Fake, Fault, Request, World};
+use crate::fakes::jwt::hash;
+use crate::fakes::rest::lock;
 
 impl Fake {
     /// `http://127.0.0.1:PORT`
@@ -64,7 +43,7 @@ impl Fake {
 
     /// A file for its owner alone, one for each content.
     fn secret(&self, name: &str, content: &str) -> PathBuf {
-        let path = self.secrets.path().join(format!("{name}.{}", super::jwt::hash(content)));
+        let path = self.secrets.path().join(format!("{name}.{}", hash(content)));
         fs::write(&path, content).expect("a file");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a mode");
         path
@@ -124,27 +103,22 @@ impl Fake {
 
     /// Fails the next `times` requests whose path and query contain `needle`, as they are on the wire.
     pub fn fail(&self, needle: &str, times: usize, fault: Fault) {
-        self.arm(None, needle, 0, times, fault);
+        self.fail_after(needle, 0, times, fault);
     }
 
     /// The same, after `skip` such requests have passed.
     pub fn fail_after(&self, needle: &str, skip: usize, times: usize, fault: Fault) {
-        self.arm(None, needle, skip, times, fault);
+        lock(&self.state).armed.add(&[needle], skip, times, fault);
     }
 
     /// The same for requests of one method.
     pub fn fail_at(&self, method: &str, needle: &str, times: usize, fault: Fault) {
-        self.arm(Some(method.to_owned()), needle, 0, times, fault);
-    }
-
-    fn arm(&self, method: Option<String>, needle: &str, skip: usize, left: usize, fault: Fault) {
-        let needle = needle.to_owned();
-        lock(&self.state).armed.push(Armed { method, needle, skip, left, fault });
+        lock(&self.state).armed.add(&[&format!("{method} "), needle], 0, times, fault);
     }
 
     /// Whether everything that was to fail has.
     pub fn is_spent(&self) -> bool {
-        lock(&self.state).armed.iter().all(|armed| armed.left == 0)
+        lock(&self.state).armed.is_spent()
     }
 
     /// Makes nothing fail any more, and lets connections in again.

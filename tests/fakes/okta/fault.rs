@@ -39,15 +39,6 @@ pub enum Fault {
     Gone,
 }
 
-/// A fault that waits for its requests.
-pub(super) struct Armed {
-    pub method: Option<String>,
-    pub needle: String,
-    pub skip: usize,
-    pub left: usize,
-    pub fault: Fault,
-}
-
 impl Fault {
     /// The failing answer; `None` for the faults that are an answer gone wrong.
     pub(super) fn response(&self, now: DateTime<Utc>) -> Option<HttpMockResponse> {
@@ -80,10 +71,7 @@ impl Fault {
     pub(super) fn spoil(&self, gate: &Gate) {
         match self {
             Self::Lost(loss) => gate.lose(Some(*loss)),
-            Self::Gone => {
-                gate.lose(Some(Loss::After(0)));
-                gate.close();
-            }
+            Self::Gone => gate.vanish(),
             _ => {}
         }
     }

@@ -3,9 +3,10 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::super::client::{Prover, assertion, http, signed, token, token_with, unique};
-use super::super::jwt::hash;
+use super::super::client::{Prover, assertion, http, token, token_with, unique};
 use super::*;
+use crate::fakes::jwt::{hash, signed};
+use crate::fakes::keys;
 
 const GROUP: &str = "/api/v1/groups/00g1";
 const SCOPES: &str = "okta.groups.manage okta.users.read";
@@ -225,7 +226,7 @@ async fn a_proof_s_header_is_verified_too() {
         assert_eq!(Told::of(request.header("dpop", proof)).await.status, status, "{name} {value}");
     }
     // RS256 will do as well.
-    let header = json!({"typ": "dpop+jwt", "alg": "RS256", "jwk": super::super::keys::public()});
+    let header = json!({"typ": "dpop+jwt", "alg": "RS256", "jwk": keys::public()});
     let mut nonce = Value::Null;
     for status in [400, 200] {
         let claims = json!({"htm": "POST", "htu": fake.url() + "/oauth2/v1/token", "iat": now().timestamp(), "jti": unique(), "nonce": nonce});

@@ -1,4 +1,4 @@
-//! The key pairs of the service app: made for these tests, registered nowhere.
+//! The keys of the apps that stand-ins know: made for these tests, registered nowhere.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 pub const KEY_ID: &str = "fake-key-1";
 
 /// The app's private key, in each of the forms in which people have theirs.
-pub const PKCS8: &str = include_str!("keys/app.pkcs8.pem");
-pub const PKCS1: &str = include_str!("keys/app.pkcs1.pem");
-pub const JWK: &str = include_str!("keys/app.jwk.json");
+pub const PKCS8: &str = include_str!("../keys/app.pkcs8.pem");
+pub const PKCS1: &str = include_str!("../keys/app.pkcs1.pem");
+pub const JWK: &str = include_str!("../keys/app.jwk.json");
 
-/// Somebody else's private key.
-pub const STRANGER: &str = include_str!("keys/stranger.pkcs8.pem");
+/// Somebody else's.
+pub const STRANGER: &str = include_str!("../keys/stranger.pkcs8.pem");
 
 /// The app's registered public key, as a JWK.
 pub(super) fn public() -> Value {

@@ -2,10 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
-use ring::signature::{ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use ring::signature::{ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+
+use super::keys;
 
 /// A token in compact form, not verified yet.
 pub(super) struct Jwt {
@@ -46,6 +49,15 @@ impl Jwt {
     pub(super) fn text(&self, claim: &str) -> &str {
         self.claims[claim].as_str().unwrap_or_default()
     }
+}
+
+/// A token signed with RS256 by the key in `pem`, whatever its header says.
+pub(super) fn signed(pem: &str, header: &Value, claims: &Value) -> String {
+    let text = format!("{}.{}", encode(header.to_string()), encode(claims.to_string()));
+    let key = keys::pair(pem);
+    let mut signature = vec![0; key.public().modulus_len()];
+    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).expect("signed");
+    format!("{text}.{}", encode(signature))
 }
 
 /// The thumbprint of a public JWK, RFC 7638.
