@@ -69,6 +69,15 @@ async fn a_rate_limit_is_waited_out() {
 }
 
 #[tokio::test]
+async fn a_wait_beyond_all_time_is_an_error_and_no_panic() {
+    let limited =
+        format!("HTTP/1.1 429 Too Many\r\nretry-after: {}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", u64::MAX);
+    let (answer, requests) = get(&[&limited, FINE]).await;
+    let sentence = sentence(answer);
+    assert!(sentence.contains("it asks to wait") && requests == 1, "{sentence}");
+}
+
+#[tokio::test]
 async fn an_answer_that_breaks_off_is_asked_for_again() {
     let torn = "HTTP/1.1 200 OK\r\ncontent-length: 20\r\nconnection: close\r\n\r\n{}";
     let (answer, requests) = get(&[torn, FINE]).await;
