@@ -121,9 +121,10 @@ impl Answer<'_> {
     /// Where the next page is.
     ///
     /// # Errors
-    /// Where it is on another host: the key stays here.
+    /// Where it is no address, or one on another host: the key stays here.
     fn next(&self) -> Result<Option<Url>> {
-        let Some(next) = pages::next(&self.headers, &self.client.base) else { return Ok(None) };
+        let next = pages::next(&self.headers, &self.client.base).with_context(|| self.call.clone())?;
+        let Some(next) = next else { return Ok(None) };
         ensure!(
             next.origin() == self.client.base.origin(),
             "{}: the next page is said to be on {}, which is not asked, lest the key go elsewhere; check `base_url`",

@@ -291,6 +291,11 @@ async fn pages_are_followed_to_their_end_and_no_further() {
     let (rows, requests) = pages(&["/x?after=a"]).await;
     let sentence = format!("{:#}", rows.expect_err("no end"));
     assert!(sentence.contains("the list of pages has no end") && requests == 2, "{sentence} {requests}");
+    let (rows, requests) = pages(&["/x?q=zoë&after=a", ""]).await;
+    assert_eq!((rows.expect("a list"), requests), (vec![0, 1], 2), "an address that no header should hold is one");
+    let (rows, requests) = pages(&["https://[/x"]).await;
+    let sentence = format!("{:#}", rows.expect_err("half a list is none"));
+    assert!(sentence.contains("next page") && requests == 1, "{sentence}");
     let (rows, requests) = pages(&["https://elsewhere.example.com/x"]).await;
     let sentence = format!("{:#}", rows.expect_err("elsewhere"));
     assert!(sentence.contains("said to be on elsewhere.example.com") && requests == 1, "{sentence} {requests}");
