@@ -79,6 +79,15 @@ impl<'a> Call<'a> {
         self.send().await?.decode()
     }
 
+    /// The same for an answer that holds a secret, of which no error shows a word.
+    ///
+    /// # Errors
+    /// As [`Call::answer`].
+    pub async fn secret_answer<T: DeserializeOwned>(self) -> Result<T> {
+        let Answer { call, body, .. } = self.send().await?;
+        fault::decode_unseen(&body).map_err(|problem| anyhow!("{call}: {problem}"))
+    }
+
     /// Sends it, and reads on as long as `Link` names a next page (RFC 8288); each page is a list.
     ///
     /// # Errors

@@ -122,7 +122,7 @@ impl Installed {
         let installation = self.installation().await?.to_string();
         let path = ["app", "installations", &installation, "access_tokens"];
         // A token too many ends by itself within the hour.
-        let made = self.app.post(&path).repeatable().answer::<Made>().await.map_err(explained);
+        let made = self.app.post(&path).repeatable().secret_answer::<Made>().await.map_err(explained);
         let Made { token, expires_at: ends } = made.context("GitHub gives this App no token for its installation")?;
         let token = Token { token: token.into(), ends };
         lock(&self.issued).push(token.token.clone());

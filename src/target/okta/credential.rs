@@ -63,6 +63,8 @@ pub struct OAuth {
     /// Who gets it keeps the others waiting, so that one request fetches it for all.
     fetching: tokio::sync::Mutex<()>,
     token: Mutex<Option<Token>>,
+    /// Every token so far: what a late answer may still repeat.
+    issued: Mutex<Vec<SecretString>>,
     /// How often no token was to be had, and why the last time.
     failed: Mutex<(u64, String)>,
     /// What the API itself asked to be put into proofs, if it did.
@@ -103,8 +105,21 @@ impl OAuth {
         let mut audience = Url::parse(base_url.trim())?;
         audience.path_segments_mut().ok().context("`base_url` has no path")?.pop_if_empty().extend(TOKEN);
         let (client_id, audience) = (app.client_id.to_owned(), audience.into());
-        let (fetching, token, failed, nonce) = Default::default();
-        Ok(Self { client, prover, context, client_id, audience, key_id, signer, fetching, token, failed, nonce })
+        let (fetching, token, issued, failed, nonce) = Default::default();
+        Ok(Self {
+            client,
+            prover,
+            context,
+            client_id,
+            audience,
+            key_id,
+            signer,
+            fetching,
+            token,
+            issued,
+            failed,
+            nonce,
+        })
     }
 
     /// The token that is good now.
@@ -123,6 +138,7 @@ impl OAuth {
         }
         match self.fetch().await {
             Ok(token) => {
+                lock(&self.issued).push(token.secret.clone());
                 *lock(&self.token) = Some(token.clone());
                 Ok(token)
             }
@@ -145,7 +161,7 @@ impl OAuth {
         *lock(&self.prover.assertion) = Some(assertion.clone());
         // A token that nobody took does no harm: asking twice does not matter.
         let call = self.client.post(&TOKEN).form(&form).repeatable();
-        let granted: Granted = call.answer().await.map_err(explained)?;
+        let granted: Granted = call.secret_answer().await.map_err(explained)?;
         let bound = granted.token_type.eq_ignore_ascii_case("DPoP");
         ensure!(
             bound || granted.token_type.eq_ignore_ascii_case("Bearer"),
@@ -211,7 +227,7 @@ impl Credential for OAuth {
     }
 
     fn secrets(&self) -> Vec<SecretString> {
-        lock(&self.token).iter().map(|token| token.secret.clone()).collect()
+        lock(&self.issued).clone()
     }
 }
 
