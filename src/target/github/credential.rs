@@ -43,6 +43,8 @@ pub struct Signed {
     pub app_id: String,
     pub signer: Signer,
     pub context: Context,
+    /// What was signed so far: it is good for minutes, and a server may repeat it.
+    pub signed: Mutex<Vec<SecretString>>,
 }
 
 #[async_trait]
@@ -52,12 +54,13 @@ impl Credential for Signed {
         let (issued, ends) = ((now - BACKDATED).timestamp(), (now + SIGNED_FOR).timestamp());
         let claims = json!({ "iss": self.app_id, "iat": issued, "exp": ends });
         let token = self.signer.sign(json!({ "typ": "JWT" }), &claims)?;
-        bearer(&token.into())
+        let token = SecretString::from(token);
+        lock(&self.signed).push(token.clone());
+        bearer(&token)
     }
 
     fn secrets(&self) -> Vec<SecretString> {
-        // What it signs ends within minutes, and an answer of GitHub repeats none of it.
-        Vec::new()
+        lock(&self.signed).clone()
     }
 }
 

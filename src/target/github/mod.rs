@@ -162,7 +162,8 @@ impl GitHub {
             (None, Some(app_id), Some(key)) => {
                 let key = key.read().await.context("the private key of the GitHub App")?;
                 let signer = Signer::rsa(&key).context("the private key of the GitHub App")?;
-                let signed = Signed { app_id: app_id.clone(), signer, context: context.clone() };
+                let (app_id, signed) = (app_id.clone(), Mutex::default());
+                let signed = Signed { app_id, signer, context: context.clone(), signed };
                 let app = api::client(&access(Arc::new(signed)), context.clone())?;
                 Installed::new(app, &config.org, config.installation_id, context.clone())
             }
