@@ -255,8 +255,8 @@ impl Api {
         found(self.rest.get(&["user", id]).answer::<Account>().await).map_err(explained)
     }
 
-    /// A user and a team as they are now, the team with those of its members alone whose login is like this one; `None` for
-    /// what there is none of.
+    /// A user and a team as they are now, the team with those of its members at least whose login is like this one; `None`
+    /// for what there is none of.
     ///
     /// # Errors
     /// Where GitHub does not answer.
@@ -273,7 +273,12 @@ impl Api {
         let Look { user, organization } = reply.unless(Problem::is_not_found)?;
         let mut team = None;
         if let Some(page) = self.found(In { organization })?.team {
-            page.add_to(&mut team);
+            // Of a login that is part of many, the first page need not show the one that is meant.
+            if page.members.page_info.has_next_page {
+                team = self.teams(&[slug.to_owned()]).await?.pop().flatten();
+            } else {
+                page.add_to(&mut team)?;
+            }
         }
         Ok((user, team))
     }
