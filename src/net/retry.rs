@@ -64,7 +64,8 @@ where
             Wait::Backoff => backoff,
             Wait::For(wait) => wait,
         };
-        if Instant::now() + wait >= context.deadline() {
+        // A server may name a wait that no clock can count.
+        if Instant::now().checked_add(wait).is_none_or(|end| end >= context.deadline()) {
             return Err(match again {
                 Wait::Backoff => error,
                 Wait::For(wait) => error.context(format!(

@@ -79,6 +79,15 @@ impl<'a> Call<'a> {
         self.send().await?.decode()
     }
 
+    /// The same for an answer that holds a secret, of which no error shows a word.
+    ///
+    /// # Errors
+    /// As [`Call::answer`].
+    pub async fn secret_answer<T: DeserializeOwned>(self) -> Result<T> {
+        let Answer { call, body, .. } = self.send().await?;
+        fault::decode_unseen(&body).map_err(|problem| anyhow!("{call}: {problem}"))
+    }
+
     /// Sends it, and reads on as long as `Link` names a next page (RFC 8288); each page is a list.
     ///
     /// # Errors
@@ -121,9 +130,10 @@ impl Answer<'_> {
     /// Where the next page is.
     ///
     /// # Errors
-    /// Where it is on another host: the key stays here.
+    /// Where it is no address, or one on another host: the key stays here.
     fn next(&self) -> Result<Option<Url>> {
-        let Some(next) = pages::next(&self.headers, &self.client.base) else { return Ok(None) };
+        let next = pages::next(&self.headers, &self.client.base).with_context(|| self.call.clone())?;
+        let Some(next) = next else { return Ok(None) };
         ensure!(
             next.origin() == self.client.base.origin(),
             "{}: the next page is said to be on {}, which is not asked, lest the key go elsewhere; check `base_url`",

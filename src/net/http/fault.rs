@@ -117,6 +117,13 @@ pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     Ok(value)
 }
 
+/// As [`decode`], without a word of the answer in what is wrong with it.
+pub fn decode_unseen<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    let decoded = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(body));
+    let not = "the answer is not as documented";
+    decoded.map_err(|error| format!("{not} at `{}`; it is not shown, for it may hold a secret", error.path()))
+}
+
 /// Whether the same request may succeed later, and cannot do its work twice.
 ///
 /// A 403 is a limit where the headers speak of one (GitHub: "Rate limits for the REST API"), and a lack of rights elsewhere.

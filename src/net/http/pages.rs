@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use anyhow::{Context as _, Result};
 use http::HeaderMap;
 use http::header::LINK;
 use reqwest::Url;
@@ -21,10 +22,15 @@ impl Seen {
 }
 
 /// The address with the relation `next`, taken as relative to `base`.
-pub fn next(headers: &HeaderMap, base: &Url) -> Option<Url> {
-    let links = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
-    let target = links.flat_map(links_of).find(|(_, parameters)| is_next(parameters))?.0;
-    base.join(target).ok()
+///
+/// # Errors
+/// Where it is none: a list that says that it goes on has not ended.
+pub fn next(headers: &HeaderMap, base: &Url) -> Result<Option<Url>> {
+    // What a server repeats of a query may be text that belongs in no header.
+    let headers: Vec<_> = headers.get_all(LINK).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    let mut links = headers.iter().flat_map(|value| links_of(value));
+    let next = links.find(|(_, parameters)| is_next(parameters)).map(|(target, _)| base.join(target));
+    next.transpose().context("its `Link` to the next page holds no address")
 }
 
 /// Each link of a header: its address and its parameters. An address may hold commas, so they do not separate by themselves.
@@ -54,7 +60,8 @@ mod tests {
 
     fn next_of(values: &[&'static str]) -> Option<String> {
         let headers = values.iter().map(|value| (LINK, value.parse().expect("a header"))).collect();
-        next(&headers, &Url::parse("https://api.example.com/v1/").expect("a URL")).map(Url::into)
+        let next = next(&headers, &Url::parse("https://api.example.com/v1/").expect("a URL"));
+        next.expect("an address, if any").map(Url::into)
     }
 
     #[test]

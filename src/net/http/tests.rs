@@ -69,6 +69,15 @@ async fn a_rate_limit_is_waited_out() {
 }
 
 #[tokio::test]
+async fn a_wait_beyond_all_time_is_an_error_and_no_panic() {
+    let limited =
+        format!("HTTP/1.1 429 Too Many\r\nretry-after: {}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", u64::MAX);
+    let (answer, requests) = get(&[&limited, FINE]).await;
+    let sentence = sentence(answer);
+    assert!(sentence.contains("it asks to wait") && requests == 1, "{sentence}");
+}
+
+#[tokio::test]
 async fn an_answer_that_breaks_off_is_asked_for_again() {
     let torn = "HTTP/1.1 200 OK\r\ncontent-length: 20\r\nconnection: close\r\n\r\n{}";
     let (answer, requests) = get(&[torn, FINE]).await;
@@ -282,6 +291,11 @@ async fn pages_are_followed_to_their_end_and_no_further() {
     let (rows, requests) = pages(&["/x?after=a"]).await;
     let sentence = format!("{:#}", rows.expect_err("no end"));
     assert!(sentence.contains("the list of pages has no end") && requests == 2, "{sentence} {requests}");
+    let (rows, requests) = pages(&["/x?q=zoë&after=a", ""]).await;
+    assert_eq!((rows.expect("a list"), requests), (vec![0, 1], 2), "an address that no header should hold is one");
+    let (rows, requests) = pages(&["https://[/x"]).await;
+    let sentence = format!("{:#}", rows.expect_err("half a list is none"));
+    assert!(sentence.contains("next page") && requests == 1, "{sentence}");
     let (rows, requests) = pages(&["https://elsewhere.example.com/x"]).await;
     let sentence = format!("{:#}", rows.expect_err("elsewhere"));
     assert!(sentence.contains("said to be on elsewhere.example.com") && requests == 1, "{sentence} {requests}");

@@ -11,13 +11,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, header};
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
 use super::fault::{explained, later};
 use super::graphql::{Cursor, PAGE, Problem, Variables, ask};
-use super::wire::{Account, In, Look, Membership, Team, TeamName, TeamPage, Teams, User};
+use super::wire::{Account, In, Look, Membership, Team, TeamName, TeamPage, Teams, User, whole};
 use crate::net;
 use crate::net::http::{Client, Credential, Settings, status};
 
@@ -143,12 +143,6 @@ impl Api {
         while !due.is_empty() {
             let calls = due.chunks(TEAMS).map(|due| self.team_pages(slugs, due));
             let pages: Vec<_> = try_join_all(calls).await?.into_iter().flatten().collect();
-            ensure!(
-                pages.len() == due.len(),
-                "GitHub answers about {} teams where {} were asked for",
-                pages.len(),
-                due.len()
-            );
             let mut more = Vec::new();
             for ((at, mut cursor), page) in due.into_iter().zip(pages) {
                 let first = cursor.after().is_none();
@@ -160,7 +154,7 @@ impl Api {
                         if cursor.advance(&page.members.page_info)? {
                             more.push((at, cursor));
                         }
-                        page.add_to(slot);
+                        page.add_to(slot)?;
                     }
                     _ => bail!(
                         "the team '{}' changed while its members were read; the next run reads it anew",
@@ -189,7 +183,13 @@ impl Api {
         let reply =
             ask::<In<BTreeMap<String, Option<TeamPage>>>>(&self.graphql, &question, values).await.map_err(explained)?;
         let mut found = self.found(reply.unless(Problem::is_of_part)?)?;
-        Ok((0..due.len()).map(|index| found.remove(&format!("t{index}")).flatten()).collect())
+        let page = |(index, (at, _)): (usize, &(usize, Cursor))| {
+            let page = found.remove(&format!("t{index}"));
+            page.with_context(|| {
+                format!("GitHub's answer leaves out the team '{}'; half an answer is none", slugs[*at])
+            })
+        };
+        due.iter().enumerate().map(page).collect()
     }
 
     /// Every team that the token sees, without members.
@@ -207,7 +207,7 @@ impl Api {
             ));
             let reply = ask::<In<Teams>>(&self.graphql, &question, values).await.map_err(explained)?;
             let page = self.found(reply.unless(|_| false)?)?.teams;
-            teams.extend(page.nodes.into_iter().flatten());
+            teams.extend(whole(page.nodes, &format!("the teams of '{}'", self.org))?);
             if !cursor.advance(&page.page_info)? {
                 return Ok(teams);
             }
@@ -255,8 +255,8 @@ impl Api {
         found(self.rest.get(&["user", id]).answer::<Account>().await).map_err(explained)
     }
 
-    /// A user and a team as they are now, the team with those of its members alone whose login is like this one; `None` for
-    /// what there is none of.
+    /// A user and a team as they are now, the team with those of its members at least whose login is like this one; `None`
+    /// for what there is none of.
     ///
     /// # Errors
     /// Where GitHub does not answer.
@@ -273,7 +273,12 @@ impl Api {
         let Look { user, organization } = reply.unless(Problem::is_not_found)?;
         let mut team = None;
         if let Some(page) = self.found(In { organization })?.team {
-            page.add_to(&mut team);
+            // Of a login that is part of many, the first page need not show the one that is meant.
+            if page.members.page_info.has_next_page {
+                team = self.teams(&[slug.to_owned()]).await?.pop().flatten();
+            } else {
+                page.add_to(&mut team)?;
+            }
         }
         Ok((user, team))
     }

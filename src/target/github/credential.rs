@@ -3,7 +3,7 @@
 //! An App signs a token of its own (JWT, RS256) and trades it for one of its installation in the organisation, which ends
 //! after an hour ("Generating an installation access token for a GitHub App", GitHub docs).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -40,6 +40,15 @@ pub struct Signed {
     pub app_id: String,
     pub signer: Signer,
     pub context: Context,
+    /// What was signed so far: it is good for minutes, and a server may repeat it.
+    pub signed: Mutex<Vec<SecretString>>,
+}
+
+impl Signed {
+    fn signed(&self) -> MutexGuard<'_, Vec<SecretString>> {
+        // It is whole whatever panicked while it was locked.
+        self.signed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[async_trait]
@@ -49,12 +58,13 @@ impl Credential for Signed {
         let (issued, ends) = ((now - BACKDATED).timestamp(), (now + SIGNED_FOR).timestamp());
         let claims = json!({ "iss": self.app_id, "iat": issued, "exp": ends });
         let token = self.signer.sign(json!({ "typ": "JWT" }), &claims)?;
-        Ok(HeaderMap::from_iter([(AUTHORIZATION, sensitive(&format!("Bearer {token}"))?)]))
+        let proof = HeaderMap::from_iter([(AUTHORIZATION, sensitive(&format!("Bearer {token}"))?)]);
+        self.signed().push(token.into());
+        Ok(proof)
     }
 
     fn secrets(&self) -> Vec<SecretString> {
-        // What it signs ends within minutes, and an answer of GitHub repeats none of it.
-        Vec::new()
+        self.signed().clone()
     }
 }
 
@@ -89,7 +99,7 @@ impl Installed {
         let installation = self.installation.get_or_try_init(|| self.find()).await?.to_string();
         let path = ["app", "installations", &installation, "access_tokens"];
         // A token too many ends by itself within the hour.
-        let made = self.app.post(&path).repeatable().answer::<Made>().await.map_err(explained);
+        let made = self.app.post(&path).repeatable().secret_answer::<Made>().await.map_err(explained);
         let Made { token, expires_at } = made.context("GitHub gives this App no token for its installation")?;
         Ok(Token { scheme: "Bearer", secret: token.into(), ends: expires_at })
     }

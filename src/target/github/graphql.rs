@@ -16,7 +16,7 @@ use crate::net::http::{self, Client};
 pub const PAGE: usize = 100;
 
 /// Pages of one list: a hundred thousand members, which is more than any organisation has.
-const MAX_PAGES: usize = 1_000;
+pub const MAX_PAGES: usize = 1_000;
 
 /// The answer to a question.
 #[derive(Debug, Deserialize)]

@@ -43,7 +43,7 @@ use self::credential::{Installed, Signed};
 use self::people::{People, Ways};
 use self::seen::{Place, Seen, number};
 use self::teams::Teams;
-use super::{known, not_given, not_taken_back};
+use super::{Occupied, known, not_given, not_taken_back};
 use crate::domain::{Access, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure};
 use crate::net::http::Credential;
 use crate::net::jwt::Signer;
@@ -162,7 +162,8 @@ impl GitHub {
             (None, Some(app_id), Some(key)) => {
                 let key = key.read().await.context("the private key of the GitHub App")?;
                 let signer = Signer::rsa(&key).context("the private key of the GitHub App")?;
-                let signed = Signed { app_id: app_id.clone(), signer, context: context.clone() };
+                let (app_id, signed) = (app_id.clone(), Mutex::default());
+                let signed = Signed { app_id, signer, context: context.clone(), signed };
                 let app = api::client(&access(Arc::new(signed)), context.clone())?;
                 Installed::new(app, &config.org, config.installation_id, context.clone())
             }
@@ -226,7 +227,10 @@ impl GitHub {
     }
 
     /// Under which login to add them, looked at once more: since the reading they may have left the organisation, or the login
-    /// to somebody else. `None`: they have come into the team meanwhile, perhaps as a maintainer.
+    /// to somebody else. `None`: we have put them into the team meanwhile.
+    ///
+    /// # Errors
+    /// [`Occupied`] where somebody else has, perhaps as a maintainer: it is not ours to take back.
     async fn ready(&self, access: &Access, slug: &str) -> Result<Option<String>> {
         let org = self.api.org();
         let mut login = self.login(&access.account).await?;
@@ -249,10 +253,18 @@ impl GitHub {
             }
         }
         let held = team.members.contains_key(&user.database_id);
-        if held {
-            self.seen().changed(access, Some(login.clone()));
+        if !held {
+            return Ok(Some(login));
         }
-        Ok((!held).then_some(login))
+        let mut seen = self.seen();
+        let is_ours = seen.place(access).is_none_or(|place| place.is_some_and(|place| place.login.is_some()));
+        seen.changed(access, Some(login.clone()));
+        if is_ours {
+            return Ok(None);
+        }
+        bail!(Occupied(format!(
+            "'{login}' has been put into '{slug}' by somebody else since it was read, and stays there"
+        )))
     }
 
     /// Takes back a membership that is none yet, and says what became of it.

@@ -5,8 +5,11 @@ use futures_util::future::try_join_all;
 
 use super::api::Api;
 use super::fault::explained;
-use super::graphql::PAGE;
+use super::graphql::{MAX_PAGES, PAGE};
 use super::wire::{ScimPage, ScimUser};
+
+/// People of one enterprise: as many as the longest list of members may hold.
+const MOST: usize = PAGE * MAX_PAGES;
 
 impl Api {
     /// Everybody whom the identity provider of `enterprise` has put into GitHub and not deleted for good.
@@ -26,6 +29,7 @@ impl Api {
         };
         let first = page(1).await?;
         let (total, length) = (first.total_results, first.resources.len());
+        ensure!(total <= MOST, "GitHub speaks of {total} SCIM users; an answer that makes no sense is not used");
         let mut users = first.resources;
         if length > 0 && length < total {
             let rest = try_join_all((length + 1..=total).step_by(length).map(page)).await?;

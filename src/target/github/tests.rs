@@ -194,7 +194,7 @@ async fn what_has_changed_since_the_reading_is_seen_before_anything_is_written()
     };
     let renamed = json!({ "databaseId": 8, "slug": "dba", "name": "DBA", "members": team(&[])["members"] });
     for (user, team, outcome) in [
-        (user(1, true), team(&[(1, "ada")]), "held"),
+        (user(1, true), team(&[(1, "ada")]), "by somebody else"),
         (user(1, false), team(&[]), "no member of the organisation"),
         (user(2, true), team(&[]), "changes hands"),
         (Value::Null, team(&[]), "changes hands"),

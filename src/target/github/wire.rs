@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
 use super::graphql::PageInfo;
@@ -189,10 +190,25 @@ pub struct Provided {
     pub saml_identity_provider: Option<BTreeMap<String, Page<Identity>>>,
 }
 
+/// The rows of a list, each of which has to be there: whoever is left out would be taken for gone.
+///
+/// # Errors
+/// Where GitHub leaves one out.
+pub fn whole<T>(rows: Vec<Option<T>>, list: &str) -> Result<Vec<T>> {
+    let rows: Option<Vec<T>> = rows.into_iter().collect();
+    rows.with_context(|| format!("GitHub leaves out one of {list}; half a list is none"))
+}
+
 impl TeamPage {
-    pub fn add_to(self, team: &mut Option<Team>) {
+    /// Adds the members of this page to those of the team.
+    ///
+    /// # Errors
+    /// Where GitHub leaves one out.
+    pub fn add_to(self, team: &mut Option<Team>) -> Result<()> {
+        let members = whole(self.members.nodes, &format!("the members of the team '{}'", self.name.slug))?;
         let TeamName { database_id: id, slug, name } = self.name;
         let team = team.get_or_insert_with(|| Team { id, slug, name, members: BTreeMap::new() });
-        team.members.extend(self.members.nodes.into_iter().flatten().map(|user| (user.database_id, user.login)));
+        team.members.extend(members.into_iter().map(|user| (user.database_id, user.login)));
+        Ok(())
     }
 }

@@ -224,11 +224,11 @@ impl Api {
         answer.map(drop).map_err(explained)
     }
 
-    /// Takes a user out of a group; where one of them is gone, so is the membership.
-    pub async fn remove(&self, group: &str, user: &str) -> Result<()> {
+    /// Takes a user out of a group; false where Okta says that one of the two is not there.
+    pub async fn remove(&self, group: &str, user: &str) -> Result<bool> {
         match self.client.delete(&["api", "v1", "groups", group, "users", user]).send().await.map_err(explained) {
-            Err(error) if is_gone(&error) => Ok(()),
-            answer => answer.map(drop),
+            Err(error) if is_gone(&error) => Ok(false),
+            answer => answer.map(|_| true),
         }
     }
 

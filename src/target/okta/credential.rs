@@ -105,7 +105,7 @@ impl OAuth {
         *lock(&self.prover.assertion) = Some(assertion.clone());
         // A token that nobody took does no harm: asking twice does not matter.
         let call = self.client.post(&TOKEN).form(&form).repeatable();
-        let granted = call.answer::<Granted>().await.map_err(explained);
+        let granted = call.secret_answer::<Granted>().await.map_err(explained);
         let Granted { access_token, token_type, expires_in } =
             granted.context("Okta gives no access token to the service app")?;
         let scheme = [BOUND, "Bearer"].into_iter().find(|scheme| token_type.eq_ignore_ascii_case(scheme));

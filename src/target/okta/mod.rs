@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use schemars::JsonSchema;
@@ -188,6 +188,20 @@ impl Okta {
         self.seen().members.entry(group.id.to_string()).or_default().extend(members);
         Ok(is_member)
     }
+
+    /// Takes the user out of the group. What this credential may not see is answered as what is gone, so the group is looked at.
+    async fn remove(&self, user: &str, group: &Entitlement) -> Result<()> {
+        if self.api.remove(&group.id, user).await? {
+            return Ok(());
+        }
+        let members = self.api.members(&group.id).await?.unwrap_or_default();
+        ensure!(
+            !members.iter().any(|member| member == user),
+            "Okta answers 404, as if the group or the user ({user}) were gone, and still lists the one in the other: this credential \
+             may not be allowed to change it"
+        );
+        Ok(())
+    }
 }
 
 /// What Okta shows of a group.
@@ -266,7 +280,7 @@ impl super::Target for Okta {
         if let Some(members) = self.seen().members.get_mut(&*entitlement.id) {
             members.remove(user);
         }
-        self.api.remove(&entitlement.id, user).await.with_context(|| not_taken_back(held, NAME))?;
+        self.remove(user, entitlement).await.with_context(|| not_taken_back(held, NAME))?;
         // When it was given they were not a member, so no rule had put them there; whether one would by now, Okta does not tell.
         for rule in self.seen().filled.possibly(&entitlement.id, user) {
             tracing::warn!(

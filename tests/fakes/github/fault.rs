@@ -41,6 +41,8 @@ pub enum Fault {
     Garbage(usize),
     /// This status and body.
     Says(u16, Value),
+    /// 400 with the credential in it, as a proxy's page for whoever debugs it.
+    Echo,
     /// 302 to this URL.
     Redirect(String),
     /// 200 with a GraphQL error of this type and message, and no data.

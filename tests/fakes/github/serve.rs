@@ -45,6 +45,9 @@ impl State {
         if let Some(fault) = &fault {
             fault.spoil(gate);
         }
+        if fault == Some(Fault::Echo) {
+            return self.dated(400, "text/plain", header(http, "authorization").unwrap_or_default());
+        }
         let done_but = matches!(fault, Some(Fault::DoneBut(_)));
         if let Some(foreign) = fault.as_ref().filter(|_| !done_but).and_then(Fault::foreign) {
             return foreign;

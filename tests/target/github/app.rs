@@ -141,3 +141,28 @@ async fn both_credentials_or_none_are_a_fault_of_the_config() {
     assert_eq!(config(&fake.toml()).faults(), [""; 0]);
     assert_eq!(config(&fake.toml_app()).faults(), [""; 0]);
 }
+
+/// An answer with a token in it is shown to nobody, whatever is wrong with it.
+#[tokio::test]
+async fn a_token_in_an_answer_that_cannot_be_read_is_not_shown() {
+    for answer in [
+        serde_json::json!({ "token": "ghs_leak", "expires_at": "soon" }),
+        serde_json::json!({ "token": "ghs_leak" }),
+        serde_json::json!({ "token": ["ghs_leak"], "expires_at": "2026-03-01T00:00:00Z" }),
+        serde_json::json!("ghs_leak"),
+    ] {
+        let fake = GitHub::start(world());
+        fake.fail(FOR_TOKEN, usize::MAX, Fault::Says(201, answer));
+        let said = told(read_by(&logins(&fake.toml_app()), &[ALICE], &[TEAM]).await);
+        assert!(said.contains("access_tokens") && said.contains("as documented"), "{said}");
+    }
+}
+
+/// What the App signs is good for minutes: a server that repeats it must not have it shown.
+#[tokio::test]
+async fn what_the_app_signs_is_not_shown_where_a_server_repeats_it() {
+    let fake = GitHub::start(world());
+    fake.fail(FOR_INSTALLATION, usize::MAX, Fault::Echo);
+    let said = told(read_by(&logins(&fake.toml_app()), &[ALICE], &[TEAM]).await);
+    assert!(said.contains("***"), "{said}");
+}

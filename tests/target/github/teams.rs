@@ -1,5 +1,8 @@
 //! Which team a spelling means, who is in it, and whose membership is not ours to touch.
 
+use oncall_sync::target::Occupied;
+use serde_json::json;
+
 use super::*;
 use crate::fakes::github::{Right, SYNCHRONISED};
 use crate::target::contract::reading;
@@ -104,8 +107,44 @@ async fn somebody_made_maintainer_during_the_run_is_not_demoted() {
     let target = connect(&fake).await;
     let current = target.read(&asked(&[ALICE], &[TEAM])).await.expect("a reading");
     fake.change(|world| world.put_in(TEAM_ID, 1, Role::Maintainer));
-    target.grant(&grant("1", ALICE, &team(&current, TEAM))).await.expect("held already");
+    let refused = target.grant(&grant("1", ALICE, &team(&current, TEAM))).await.expect_err("somebody else gave it");
+    assert!(refused.is::<Occupied>(), "or it would be taken for ours, and taken back: {refused:#}");
+    assert!(told::<()>(Err(refused)).contains(ALICE));
     assert_eq!(fake.events(), [""; 0]);
+}
+
+/// Of many whose logins hold hers, the first page need not show her.
+#[tokio::test]
+async fn somebody_is_looked_for_on_every_page_before_they_are_put_in() {
+    let world = world().member(6, "al").saml(6, ALICE).with(|world| world.page_limit = 1);
+    let fake = GitHub::start(world.in_team(TEAM_ID, 1, Role::Member));
+    let target = connect(&fake).await;
+    let current = target.read(&asked(&[ALICE], &[TEAM])).await.expect("a reading");
+    fake.change(|world| world.put_in(TEAM_ID, 6, Role::Maintainer));
+    let refused = target.grant(&grant("6", ALICE, &team(&current, TEAM))).await.expect_err("held already");
+    assert!(refused.is::<Occupied>(), "{refused:#}");
+    assert_eq!(fake.events(), [""; 0]);
+}
+
+/// Whoever is left out of an answer would be forgotten by the ledger, and keep their access for ever.
+#[tokio::test]
+async fn what_github_leaves_out_of_an_answer_is_not_taken_for_gone() {
+    let end = json!({ "hasNextPage": false, "endCursor": null });
+    let hidden = json!({ "nodes": [null], "pageInfo": end });
+    let team = json!({ "databaseId": TEAM_ID, "slug": TEAM, "name": TEAM, "members": hidden });
+    for (needle, organization) in
+        [("IMMEDIATE", json!({ "t0": team })), ("IMMEDIATE", json!({})), ("teams(first", json!({ "teams": hidden }))]
+    {
+        for errors in
+            [json!([]), json!([{ "type": "NOT_FOUND", "path": ["organization", "t0", "members", "nodes", 0] }])]
+        {
+            let fake = GitHub::start(with_saml().in_team(TEAM_ID, 1, Role::Member));
+            let body = json!({ "data": { "organization": organization }, "errors": errors });
+            fake.fail(needle, 1, Fault::Says(200, body));
+            let read = read_by(&fake.toml(), &[ALICE], &[TEAM, "no-such-team"]).await;
+            assert!(fake.is_spent() && told(read).contains("GitHub"), "{needle} {organization}");
+        }
+    }
 }
 
 #[tokio::test]

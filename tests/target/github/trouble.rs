@@ -179,6 +179,17 @@ async fn a_listing_that_never_ends_is_an_error() {
     assert!(start.elapsed() < AT_ONCE, "noticed before the deadline");
 }
 
+/// The pages of such a list would be asked for all at once.
+#[tokio::test]
+async fn a_list_of_more_people_than_there_are_is_an_error_at_once() {
+    let fake = GitHub::start(world().enterprise("acme-inc").scim("zoe", &["zoe@example.com"], true));
+    let page = serde_json::json!({ "totalResults": 100_001, "Resources": [{ "userName": "zoe" }] });
+    fake.fail("/scim/", 1, Fault::Says(200, page));
+    let toml = format!("enterprise = \"acme-inc\"\n{}", fake.toml());
+    let said = told(read_by(&toml, &[ALICE], &[TEAM]).await);
+    assert!(said.contains("100001 SCIM users") && fake.count("/scim/") == 1, "{said}");
+}
+
 #[tokio::test]
 async fn an_answer_that_is_not_githubs_is_an_error() {
     for fault in [Fault::Garbage(2_000), Fault::Says(200, serde_json::json!({"hello": "world"})), Fault::Html(418)] {

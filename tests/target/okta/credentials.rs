@@ -212,3 +212,19 @@ fn one_credential_it_is() {
         assert!(refused, "{toml}");
     }
 }
+
+/// An answer with a token in it is shown to nobody, whatever is wrong with it.
+#[tokio::test]
+async fn a_token_in_an_answer_that_cannot_be_read_is_not_shown() {
+    for answer in [
+        r#"{"access_token":"leaked","token_type":"Bearer","expires_in":"3600"}"#,
+        r#"{"access_token":"leaked","expires_in":3600}"#,
+        r#"{"access_token":["leaked"],"token_type":"Bearer"}"#,
+        r#"{"access_token":"leaked","token_type":"Bearer""#,
+    ] {
+        let fake = Okta::start(world());
+        fake.fail("/oauth2/v1/token", usize::MAX, Fault::Says(200, answer.to_owned()));
+        let error = told(&fake, read_as(&fake, &fake.toml_with_key(PKCS8, "")).await);
+        assert!(!error.contains("leaked") && error.contains("as documented"), "{answer}: {error}");
+    }
+}

@@ -97,6 +97,16 @@ async fn somebody_else_s_404_takes_nothing_back() {
     assert_eq!(fake.members(&group(1)), [user(1)]);
 }
 
+/// Nor is Okta's own believed against its own list: what may not be seen is answered the same way.
+#[tokio::test]
+async fn a_404_for_somebody_who_is_still_listed_takes_nothing_back() {
+    let fake = Okta::start(world().member(&group(1), &user(1)));
+    let missing = "Not found: Resource not found: 00ufake (User)";
+    fake.fail_at("DELETE", "", usize::MAX, Fault::Error(404, "E0000007", missing));
+    let error = told(&fake, connect(&fake).await.revoke(&ours(1, ALICE)).await);
+    assert!([ALICE, GROUP, "still"].iter().all(|part| error.contains(part)), "{error}");
+}
+
 #[tokio::test]
 async fn what_is_gone_cannot_be_given() {
     let fake = Okta::start(world());
