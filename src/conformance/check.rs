@@ -111,6 +111,7 @@ fn half(end: Instant) -> Instant {
 }
 
 fn subject(Question { email, spelling, .. }: &Question, now: DateTime<Utc>) -> Result<Subject> {
+    ensure!(!spelling.trim().is_empty(), "`--entitlement` names nothing; write what a rule would give");
     let domain = email.as_str().split_once('@').map_or("example.com", |(_, domain)| domain);
     let period = |minutes| Period::new(now, now + TimeDelta::minutes(minutes)).context("time ends too soon");
     let [first, later, earlier] = MINUTES;

@@ -97,6 +97,11 @@ fn advice(error: &std::io::Error, Program { argv, place }: &Program) -> String {
             "; it is looked for from {}, and what its first line names has to be there as well",
             folder.display()
         ),
+        (ErrorKind::PermissionDenied, Place::Own { folder, .. })
+            if argv.first().is_some_and(|program| folder.join(program).is_dir()) =>
+        {
+            "; it is a folder, and the name of a program in it belongs there".into()
+        }
         (ErrorKind::PermissionDenied, _) => "; make it executable with chmod +x".into(),
         (ErrorKind::ExecutableFileBusy, _) => "; somebody is writing to it".into(),
         _ if error.raw_os_error() == Some(rustix::io::Errno::NOEXEC.raw_os_error()) => {

@@ -43,6 +43,7 @@ const LARGEST: usize = 8 << 20;
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The program and its arguments, run without a shell in the config file's folder.
+    #[serde(deserialize_with = "words::listed")]
     #[schemars(length(min = 1))]
     pub command: Vec<String>,
     /// Secrets for its environment, which has nothing else but PATH, HOME, LANG, LC_*, TZ, TMPDIR, USER and LOGNAME.

@@ -1,6 +1,11 @@
 //! What a command may say: ids and names that are one, and sentences that can be shown.
 
+use std::fmt;
+
 use chrono::{DateTime, Datelike as _, Utc};
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize as _, Deserializer};
 
 use crate::command::Hidden;
 use crate::harmless::{line, shown};
@@ -28,8 +33,13 @@ impl Words {
 
     /// A sentence of the command's on one line, without secrets and without what a terminal would obey.
     pub fn sentence(&self, said: &str) -> String {
+        self.remark(said).unwrap_or_else(|| "it gives no reason".to_owned())
+    }
+
+    /// The same of what need not be said; `None` where nothing is.
+    pub fn remark(&self, said: &str) -> Option<String> {
         let said = self.hidden.clean(said.trim());
-        if said.chars().any(char::is_alphanumeric) { line(&said).into_owned() } else { "it gives no reason".to_owned() }
+        said.chars().any(char::is_alphanumeric).then(|| line(&said).into_owned())
     }
 
     /// An id or a name: `what` it is, in the sentence of the fault.
@@ -50,6 +60,28 @@ impl Words {
             Some(variable) => Err(format!("{what} holds the value of {variable}, which is a secret")),
             None => Ok(word),
         }
+    }
+}
+
+/// A program and its arguments as a config has them.
+///
+/// # Errors
+/// Where they are no list of words, a line for a shell for instance.
+pub fn listed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    deserializer.deserialize_seq(Listed)
+}
+
+struct Listed;
+
+impl<'de> Visitor<'de> for Listed {
+    type Value = Vec<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of words, for no shell splits them: [\"./PROGRAM\", \"ARGUMENT\"]")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, words: A) -> Result<Self::Value, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(words))
     }
 }
 

@@ -149,6 +149,8 @@ fn says_what_is_wrong_with_the_question() {
     with(2, "strongmd").exits(2).says(&["no target is called 'strongmd'; did you mean 'strongdm'?"]);
     with(4, "carol").exits(2).says(&["write an e-mail address"]);
     with(4, "carl@example.com").exits(1).says(&["! failed  account", "no account was found for carl@example.com"]);
+    with(6, "").exits(2).says(&["`--entitlement` names nothing"]);
+    with(6, " ").exits(2).says(&["`--entitlement` names nothing"]);
     with(6, "prod-postgre").exits(1).says(&["! failed  entitlement", "prod-postgres"]);
     office.run(&CAROL[..5]).exits(2).says(&["--entitlement"]);
     office.run(&["check", "--account", "carol@example.com"]).exits(2).says(&["--conformance"]);

@@ -122,7 +122,7 @@ async fn what_may_be_left_out_may_be_left_out() {
     let bare = json!({ "id": "x", "name": "X", "shifts": [{ "person": { "id": "ada", "name": "Ada" } }] });
     let mut now = schedule(&[said(" ", None, None)]);
     now["coverage"] = "now".into();
-    now["remarks"] = json!(["Only\u{1b} now."]);
+    now["remarks"] = json!(["", "Only\u{1b} now.", " "]);
     let fake = Fake::start(world(bare).schedule("now", now));
     let readings = connect(&fake).await.read(&BTreeSet::from([on_call("dba-rota"), on_call("now")]), window()).await;
     let bare = readings[&on_call("dba-rota")].as_ref().expect("a reading");

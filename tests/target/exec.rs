@@ -239,6 +239,15 @@ async fn floods_and_silence_end() {
 }
 
 #[tokio::test]
+async fn a_folder_is_no_program() {
+    for command in ["./", "/tmp", "../"] {
+        let target = config(&format!("kind = 'exec'\ncommand = ['{command}']")).connect(context()).await;
+        let error = target.expect("connects").read(&asked(&[ALICE], &[GROUP])).await.expect_err("a folder");
+        assert!(format!("{error:#}").contains("it is a folder, and the name of a program"), "{command}: {error:#}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_owned_and_not_asked_for_is_shown() {
     let fake = Fake::start(world(plugin::Tenure::Standing));
     let id = fake.change(|world| world.give("1001", "g-2", None, None));
@@ -260,6 +269,8 @@ fn a_table_that_cannot_be_run_is_a_fault() {
         let faults = config(&format!("kind = 'exec'\n{table}")).faults();
         assert!(faults.len() == 1 && faults[0].starts_with(fault), "{table}: {faults:?}");
     }
+    let line = toml::from_str::<TargetConfig>("kind = 'exec'\ncommand = './a b'").expect_err("a line of a shell");
+    assert!(line.to_string().contains("a list of words, for no shell splits them"), "{line}");
     let refused = toml::from_str::<TargetConfig>("kind = 'exec'\ncommand = ['a']\nenv = { A = 'b' }");
     assert!(refused.expect_err("a secret written out").to_string().contains("not written into the config file"));
 }

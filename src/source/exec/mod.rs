@@ -103,8 +103,9 @@ fn reading(answer: api::Schedule, window: Period, words: &Words) -> Result<Readi
         api::Coverage::Window => Coverage::Window,
         api::Coverage::Now => Coverage::Instant,
     };
-    let mut told: Vec<String> = remarks.iter().take(REMARKS_TOLD).map(|remark| words.sentence(remark)).collect();
-    if let Some(more) = remarks.len().checked_sub(REMARKS_TOLD).filter(|more| *more > 0) {
+    let mut told: Vec<String> = remarks.iter().filter_map(|remark| words.remark(remark)).collect();
+    if let Some(more) = told.len().checked_sub(REMARKS_TOLD).filter(|more| *more > 0) {
+        told.truncate(REMARKS_TOLD);
         told.push(format!("the command has {more} more remarks on schedule '{}'", shown(&schedule.name)));
     }
     if shifts.is_empty() && told.is_empty() {

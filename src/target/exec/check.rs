@@ -18,7 +18,7 @@ pub fn current(reading: api::Reading, asked: &Asked, words: &Words) -> Result<Cu
     let mut known: BTreeSet<Entitlement> = entitlements.values().flatten().flatten().cloned().collect();
     known.extend(asked.owned.iter().map(|access| access.entitlement.clone()));
     let grants = grants(reading.grants, &known, words)?;
-    let absent = reading.absent.iter().map(|(email, why)| (Email::new(email), words.sentence(why)));
+    let absent = reading.absent.iter().filter_map(|(email, why)| Some((Email::new(email), words.remark(why)?)));
     let absent = absent.filter(|(email, _)| asked.emails.contains(email)).collect();
     Ok(Current { accounts, absent, entitlements, grants })
 }

@@ -24,6 +24,7 @@ mod graphql;
 mod people;
 mod scim;
 mod seen;
+mod spelling;
 mod teams;
 #[cfg(test)]
 mod tests;
@@ -64,7 +65,7 @@ pub struct Config {
     #[serde(default)]
     pub token: Option<SecretRef>,
     /// The id (or client id) of a GitHub App with the organisation permission Members, read and write.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "spelling::app_id")]
     pub app_id: Option<String>,
     /// The App's private key (PEM).
     #[serde(default)]
@@ -129,9 +130,8 @@ impl super::Describe for Config {
                 faults.push(format!("`logins` maps {email} to nothing; a login belongs there"));
             }
         }
-        if self.org.trim().is_empty() {
-            faults.push("`org` names nothing; the organisation's name belongs there".into());
-        }
+        faults.extend(spelling::organisation(&self.org));
+        faults.extend(self.base_url.as_deref().and_then(spelling::base_url));
         faults
     }
 

@@ -111,7 +111,8 @@ impl super::Describe for Config {
 impl Config {
     /// What is copied from a browser's address bar, and answers nothing or in HTML.
     fn misaddressed(&self) -> Option<String> {
-        let address = self.base_url.trim().trim_end_matches('/');
+        // Case never matters in a host's name.
+        let address = self.base_url.trim().trim_end_matches('/').to_ascii_lowercase();
         if address.ends_with("/api/v1") {
             return Some("`base_url` ends with `/api/v1`, which is added to it; leave that out".to_owned());
         }

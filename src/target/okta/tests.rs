@@ -94,3 +94,21 @@ fn nobody_is_given_what_cannot_be_looked_at() {
         }
     }
 }
+
+#[test]
+fn the_admin_console_is_told_from_the_organisation() {
+    let faults = |address: &str| {
+        let config = format!("base_url = \"{address}\"\napi_token = {{ env = \"T\" }}\n");
+        toml::from_str::<Config>(&config).expect("a config").faults()
+    };
+    for good in ["https://acme.okta.com", "https://login.acme.com/", "https://acme-admins.okta.com"] {
+        assert_eq!(faults(good), [""; 0], "{good}");
+    }
+    for bad in ["https://acme-admin.okta.com", "https://ACME-Admin.Okta.com/"] {
+        assert_eq!(
+            faults(bad),
+            ["`base_url` is the address of the admin console; the API is at https://acme.okta.com"],
+            "{bad}"
+        );
+    }
+}

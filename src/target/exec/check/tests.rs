@@ -94,3 +94,10 @@ fn a_spelling_may_be_an_error_of_its_own() {
     answer["entitlements"]["dba"]["found"] = json!([{ "id": "g-1", "name": "a" }, { "id": "g-1", "name": "b" }]);
     assert_eq!(read(answer).expect_err("twice"), "'dba' stands twice for the entitlement 'g-1'");
 }
+
+#[test]
+fn a_reason_that_is_empty_is_none() {
+    let mut answer = whole();
+    answer["absent"] = json!({ "bob@example.com": " \n" });
+    assert!(read(answer).expect("a reading").absent.is_empty());
+}
