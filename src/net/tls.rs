@@ -1,7 +1,7 @@
 //! Whom we trust: the system's CAs, or bundled ones where it has none, and a private CA where the config names one.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use anyhow::{Context as _, Result, ensure};
 use rustls::client::WebPkiServerVerifier;
@@ -48,12 +48,18 @@ fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
         .context("ring supports TLS 1.2 and 1.3")
 }
 
-fn roots(ca_file: Option<&Path>) -> Result<RootCertStore> {
+/// The system's roots, else Mozilla's. Read once: there are some 150 in one file, and every source and target has a client.
+static USUAL: LazyLock<RootCertStore> = LazyLock::new(|| {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
+    roots
+});
+
+fn roots(ca_file: Option<&Path>) -> Result<RootCertStore> {
+    let mut roots = USUAL.clone();
     if let Some(file) = ca_file {
         let shown = file.display();
         let certificates = CertificateDer::pem_file_iter(file)
