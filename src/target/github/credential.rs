@@ -193,3 +193,44 @@ fn bearer(token: &SecretString) -> Result<HeaderMap> {
     value.set_sensitive(true);
     Ok(HeaderMap::from_iter([(AUTHORIZATION, value)]))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::api::{Access, client};
+    use super::*;
+    use crate::net::Clock;
+
+    /// An App that has asked nobody for anything.
+    fn installed() -> Arc<Installed> {
+        let clock = Clock::new(DateTime::UNIX_EPOCH);
+        let context = Context::new(clock, tokio::time::Instant::now() + Duration::from_secs(60));
+        let timeout = Duration::from_secs(1);
+        let credential = Arc::new(token("unused".into()).expect("a token"));
+        let access = Access { base_url: "http://127.0.0.1:1", ca_file: None, timeout, credential };
+        Installed::new(client(&access, context.clone()).expect("a client"), "acme", Some(1), context)
+    }
+
+    #[tokio::test]
+    async fn a_refusal_drops_the_token_that_was_shown_and_no_later_one() {
+        let installed = installed();
+        let shown = |token: &str| bearer(&token.into()).expect("a header");
+        let kept = || lock(&installed.token).is_some();
+        *lock(&installed.token) = Some(Token { token: "new".into(), ends: DateTime::UNIX_EPOCH + TimeDelta::hours(1) });
+        let renews = |token: &str, status| installed.renews(&shown(token), status, &HeaderMap::new());
+        assert!(!renews("new", StatusCode::FORBIDDEN) && kept());
+        assert!(renews("old", StatusCode::UNAUTHORIZED) && kept(), "another was fetched meanwhile");
+        assert!(renews("new", StatusCode::UNAUTHORIZED) && !kept());
+    }
+
+    #[tokio::test]
+    async fn a_token_is_used_until_a_minute_before_its_end() {
+        let installed = installed();
+        for (seconds, usable) in [(120, true), (59, false), (-1, false)] {
+            let ends = DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+            *lock(&installed.token) = Some(Token { token: "one".into(), ends });
+            assert_eq!(installed.current().is_some(), usable, "{seconds}");
+        }
+    }
+}

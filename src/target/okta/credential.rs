@@ -246,6 +246,25 @@ mod tests {
     use super::super::fault::is_gone;
     use super::*;
 
+    #[tokio::test]
+    async fn a_refusal_drops_the_token_that_was_shown_and_no_later_one() {
+        let end = tokio::time::Instant::now() + Duration::from_secs(60);
+        let context = Context::new(crate::net::Clock::new(DateTime::UNIX_EPOCH), end);
+        let private_key = &include_str!("../../net/jwt/pkcs8.pem").into();
+        let app = App { client_id: "0oa1", private_key, key_id: None };
+        let oauth = OAuth::new(&app, "http://127.0.0.1:1", None, Duration::from_secs(1), context).expect("an app");
+        let until = DateTime::UNIX_EPOCH + TimeDelta::hours(1);
+        *lock(&oauth.token) = Some(Token { secret: "new".into(), bound: true, until });
+        let kept = || lock(&oauth.token).is_some();
+        let renews = |token: &str, status| {
+            let shown = HeaderMap::from_iter([(header::AUTHORIZATION, sensitive(token).expect("a header"))]);
+            oauth.renews(&shown, status, &HeaderMap::new())
+        };
+        assert!(!renews("DPoP new", StatusCode::FORBIDDEN) && kept());
+        assert!(renews("DPoP old", StatusCode::UNAUTHORIZED) && kept(), "another was fetched meanwhile");
+        assert!(renews("DPoP new", StatusCode::UNAUTHORIZED) && !kept());
+    }
+
     #[test]
     fn no_answer_of_the_token_endpoint_passes_for_one_of_the_api() {
         let answer = http::Error {
