@@ -152,6 +152,18 @@ async fn who_leaves_during_the_run_is_not_invited() {
     assert_eq!(fake.events(), [""; 0]);
 }
 
+/// The login is the right one, and the member who has it by now is somebody else.
+#[tokio::test]
+async fn whoever_took_over_a_login_a_moment_ago_is_not_taken_for_its_old_owner() {
+    let fake = GitHub::start(world());
+    let other = serde_json::json!({ "state": "active", "user": { "id": 99, "login": "eve" } });
+    fake.fail("/memberships/eve", 1, Fault::Says(200, other));
+    let current = read_by(&with_logins(&fake.toml(), &[(ALICE, "eve")]), &[ALICE], &[TEAM]).await.expect("a reading");
+    assert_eq!(ids(&current), [""; 0]);
+    let why = &current.absent[&Email::new(ALICE)];
+    assert!(fake.is_spent() && why.contains("taken over by somebody else"), "{why}");
+}
+
 /// An enterprise's own administrator is called by its short code and `_admin`, which no user name makes.
 #[tokio::test]
 async fn the_enterprises_administrator_is_nobodys_account() {

@@ -126,6 +126,19 @@ async fn somebody_is_looked_for_on_every_page_before_they_are_put_in() {
     assert_eq!(fake.events(), [""; 0]);
 }
 
+/// A slug that another team takes over between two pages leads to the members of both.
+#[tokio::test]
+async fn no_team_is_made_of_pages_of_two() {
+    let world = with_saml().in_team(TEAM_ID, 1, Role::Member).in_team(TEAM_ID, 2, Role::Member);
+    let fake = GitHub::start(world.with(|world| world.page_limit = 1));
+    let nodes = json!([{ "databaseId": 2, "login": "bob-gh" }]);
+    let members = json!({ "nodes": nodes, "pageInfo": { "hasNextPage": false, "endCursor": null } });
+    let other = json!({ "databaseId": 77, "slug": TEAM, "name": TEAM, "members": members });
+    fake.fail_after("IMMEDIATE", 1, 1, Fault::Says(200, json!({ "data": { "organization": { "t0": other } } })));
+    let said = told(read_by(&fake.toml(), &[ALICE], &[TEAM]).await);
+    assert!(fake.is_spent() && said.contains("changed while its members were read"), "{said}");
+}
+
 /// Whoever is left out of an answer would be forgotten by the ledger, and keep their access for ever.
 #[tokio::test]
 async fn what_github_leaves_out_of_an_answer_is_not_taken_for_gone() {
