@@ -19,7 +19,7 @@ use crate::net::CONCURRENCY;
 use crate::progress::Progress;
 use crate::report::ChangeReport;
 use crate::stop::{LOST, Stop};
-use crate::target::{Occupied, Restored, Target};
+use crate::target::{NotGiven, Occupied, Restored, Target};
 
 /// Outcomes taken up in one go.
 const BATCH: usize = 256;
@@ -244,6 +244,10 @@ impl<'a> Applier<'a> {
             (Change::Create { grant, .. }, Some(entry)) => match target.grant(grant).await {
                 Ok(id) => (Outcome::Done(Some(id.clone())), vec![Entry::Confirm { entry, id }]),
                 Err(error) if error.is::<Occupied>() => self.make_room(grant, entry, owned, &error).await,
+                // What somebody gives by hand in its stead must not be taken for it.
+                Err(error) if error.is::<NotGiven>() => {
+                    (Outcome::Failed(format!("{error:#}")), vec![Entry::Forget { entry }])
+                }
                 Err(error) => (Outcome::Failed(format!("{error:#}")), Vec::new()),
             },
             (Change::Amend { owned, to, .. }, Some(entry)) => {

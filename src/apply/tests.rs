@@ -20,6 +20,7 @@ enum Turn {
     Answers,
     Fails,
     IsOccupied,
+    IsRefused,
     Restores,
 }
 
@@ -50,6 +51,7 @@ impl Scripted {
             Turn::Answers => Ok(GrantId(format!("new {account}"))),
             Turn::Fails => Err(anyhow::anyhow!("it is down")),
             Turn::IsOccupied => Err(anyhow::Error::new(Occupied("one stands there".into())).context("not given")),
+            Turn::IsRefused => Err(anyhow::Error::new(NotGiven("it may not".into())).context("given by nobody")),
             Turn::Restores => {
                 let restored = Restored { id: GrantId(format!("again {account}")), message: "put back".into() };
                 Err(anyhow::Error::new(restored).context("not moved"))
@@ -232,6 +234,15 @@ async fn one_failure_stops_nobody_else_and_leaves_its_intent() {
     let applied = apply(&target, Diary::default(), changes, &[]).await;
     assert_eq!(applied.outcomes, [Outcome::Failed("it is down".into()), done("new b"), Outcome::Done(None)]);
     assert_eq!(applied.diary, ["intend a as 100", "intend b as 101", "confirm 101 as new b", "forget 4"]);
+}
+
+/// Somebody may give by hand what was refused, and that is not ours.
+#[tokio::test]
+async fn what_was_refused_for_certain_leaves_no_intent() {
+    let target = Scripted::default().script("a", &[Turn::IsRefused]);
+    let applied = apply(&target, Diary::default(), vec![create("a", 0, 1)], &[]).await;
+    assert_eq!(applied.outcomes, [Outcome::Failed("given by nobody: it may not".into())]);
+    assert_eq!(applied.diary, ["intend a as 100", "forget 100"]);
 }
 
 #[tokio::test]

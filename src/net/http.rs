@@ -25,7 +25,7 @@ use reqwest::{Request, Response, Url};
 use super::{Context, Failure, USER_AGENT, Wait, retry, tls};
 pub use call::{Answer, Call};
 pub use credential::{Credential, Key, sensitive};
-pub use fault::{Error, answer, explained, is_limit, start, status};
+pub use fault::{Error, answer, explained, is_limit, is_refusal, start, status};
 pub use lease::{Lease, Token};
 
 /// Bytes of one answer, unpacked. A page of 100 full entries is about 120 kB with the vendors here; 32 calls at a time
@@ -127,16 +127,22 @@ impl Client {
 
     /// Sends `request` until it is answered for good. `again`: doing it twice does not matter.
     async fn send(&self, request: Request, call: &str, again: bool) -> Result<(HeaderMap, Vec<u8>)> {
-        let renewed = AtomicBool::new(false);
+        let (renewed, doubtful) = (AtomicBool::new(false), AtomicBool::new(false));
         let answered = retry(&self.context, async || {
             let mut request = request.try_clone().expect("without a streamed body a request can be repeated");
             let proof = self.credential.prove(request.method(), request.url()).await;
             request.headers_mut().extend(proof.with_context(|| call.to_owned()).map_err(Failure::last)?);
             let shown = request.headers().clone();
-            let failure = match self.attempt(request, call, again).await {
+            let mut failure = match self.attempt(request, call, again).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
+            let answer = failure.error.downcast_mut::<Error>();
+            let leaves_open = answer.as_ref().is_none_or(|answer| fault::leaves_open(answer.status));
+            let before = doubtful.fetch_or(leaves_open, Ordering::Relaxed);
+            if let Some(answer) = answer {
+                answer.doubtful = before;
+            }
             if let Some(refused) = failure.error.downcast_ref::<Error>()
                 && self.credential.renews(&shown, refused.status, &refused.headers)
                 && !renewed.swap(true, Ordering::Relaxed)
@@ -209,7 +215,7 @@ impl Client {
     }
 
     fn error(&self, call: &str, status: StatusCode, headers: HeaderMap, body: &[u8]) -> Error {
-        Error { call: call.to_owned(), status, headers, body: self.redacted(body) }
+        Error { call: call.to_owned(), status, headers, body: self.redacted(body), doubtful: false }
     }
 
     /// The text, without what proves who we are.

@@ -31,7 +31,8 @@ pub trait Target: Send + Sync {
 
     /// Gives access; what is already held (dates included, where it has dates) answers its own id.
     ///
-    /// Fails with [`Occupied`] in its chain where the target keeps only one grant for an access and another stands there.
+    /// Fails with [`Occupied`] in its chain where the target keeps only one grant for an access and another stands there, and
+    /// with [`NotGiven`] where nothing was given for certain; else it is taken that something may have been.
     async fn grant(&self, wanted: &Grant) -> Result<GrantId>;
 
     /// Takes access back; what is already gone is success.
@@ -47,6 +48,11 @@ pub trait Target: Send + Sync {
 #[error("{0}")]
 pub struct Occupied(pub String);
 
+/// For certain nothing was given: it failed before the call that gives, or that call was refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NotGiven(pub String);
+
 /// The change failed, and the old grant stands again under this id, which the ledger does not know yet.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -58,6 +64,11 @@ pub struct Restored {
 /// What failed, to be put before the reason: nobody was given `wanted` on `platform`.
 fn not_given(wanted: &Grant, platform: &str) -> String {
     format!("{} could not be given '{}' on {platform}", wanted.email, wanted.access.entitlement.name)
+}
+
+/// The error as one after which nothing was given for certain.
+fn nothing_given(error: anyhow::Error) -> anyhow::Error {
+    NotGiven(format!("{error:#}")).into()
 }
 
 /// The same for what could not be taken back.

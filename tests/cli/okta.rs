@@ -218,6 +218,19 @@ fn an_outage_at_the_end_of_a_shift_is_an_error_until_it_is_made_good() {
     assert_eq!(branch.members(), [BOB]);
 }
 
+/// When we may not, an administrator helps; what they give is theirs to take back.
+#[test]
+fn what_was_refused_and_then_given_by_hand_is_not_ours() {
+    let branch = Branch::new(everybody(), RULE);
+    branch.okta.fail_at("PUT", "", usize::MAX, Fault::Forbidden);
+    branch.run(&[]).exits(1).says(&["alice@example.com", "E0000006"]);
+    branch.okta.heal();
+    branch.okta.change(|world| world.put(GROUP, ALICE));
+    branch.run(&[]).exits(0).says(&["alice@example.com holds oncall-dba already"]);
+    branch.run_at(6, &[]).exits(0);
+    assert_eq!(branch.members(), [ALICE, BOB]);
+}
+
 /// Somebody whom Okta cannot be asked about keeps what they hold.
 #[test]
 fn an_outage_in_mid_shift_takes_nobody_out() {

@@ -31,6 +31,8 @@ pub struct Error {
     pub headers: HeaderMap,
     /// The start of the answer, as it came, the secret taken out.
     pub body: String,
+    /// An attempt before it got no answer, or one that leaves open whether it was done.
+    pub doubtful: bool,
 }
 
 impl std::error::Error for Error {}
@@ -75,6 +77,16 @@ pub fn answer(error: &anyhow::Error) -> Option<&Error> {
 /// Its status.
 pub fn status(error: &anyhow::Error) -> Option<u16> {
     answer(error).map(|answer| answer.status.as_u16())
+}
+
+/// Whether the request was refused, so that for certain nothing was done.
+pub fn is_refusal(error: &anyhow::Error) -> bool {
+    answer(error).is_some_and(|answer| !answer.doubtful && !leaves_open(answer.status))
+}
+
+/// Whether a request that was answered so may have been carried out all the same.
+pub fn leaves_open(status: StatusCode) -> bool {
+    !status.is_client_error() || status == StatusCode::REQUEST_TIMEOUT
 }
 
 /// The start of a text in back quotes on one line, control characters escaped.
@@ -285,7 +297,8 @@ mod tests {
     #[test]
     fn an_explanation_stands_where_the_answer_stood() {
         let status = StatusCode::NOT_FOUND;
-        let refused = Error { call: "GET /x".into(), status, headers: HeaderMap::new(), body: "no".into() };
+        let refused =
+            Error { call: "GET /x".into(), status, headers: HeaderMap::new(), body: "no".into(), doubtful: false };
         let error = || anyhow::Error::new(refused.clone()).context("inner").context("outer");
         let told = explained(error(), |answer| Some(format!("{} is not there", answer.call)));
         assert_eq!(format!("{told:#}"), "outer: inner: GET /x is not there");

@@ -176,7 +176,8 @@ mod tests {
             asked.fetch_add(1, Ordering::Relaxed);
             tokio::task::yield_now().await;
             let (call, headers, body) = ("POST /token".to_owned(), HeaderMap::new(), String::new());
-            Err(anyhow!(Error { call, status: StatusCode::NOT_FOUND, headers, body }).context("no token"))
+            let refused = Error { call, status: StatusCode::NOT_FOUND, headers, body, doubtful: false };
+            Err(anyhow!(refused).context("no token"))
         };
         let (one, other) = tokio::join!(lease.token(fetch()), lease.token(fetch()));
         for error in [one.err().expect("none"), other.err().expect("none")] {

@@ -300,3 +300,18 @@ async fn pages_are_followed_to_their_end_and_no_further() {
     let sentence = format!("{:#}", rows.expect_err("elsewhere"));
     assert!(sentence.contains("said to be on elsewhere.example.com") && requests == 1, "{sentence} {requests}");
 }
+
+#[tokio::test]
+async fn a_refusal_is_certain_unless_an_attempt_before_it_got_no_answer() {
+    let answer = |status: &str| format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let (refused, broken, torn) =
+        (answer("403 No"), answer("502 Bad"), "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}");
+    for (answers, certain) in
+        [(&[&*refused][..], true), (&[torn, &refused], false), (&[&broken, &refused], false), (&[&broken], false)]
+    {
+        let base_url = server(answers).await;
+        let context = context();
+        let error = client(&base_url, TIMEOUT, &context).put(&["x"]).send().await.err().expect("refused");
+        assert_eq!(is_refusal(&error.context("not given")), certain, "{answers:?}");
+    }
+}

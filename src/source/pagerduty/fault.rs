@@ -89,6 +89,7 @@ mod tests {
                 status,
                 headers: ::http::HeaderMap::new(),
                 body: body.into(),
+                doubtful: false,
             };
             format!("{:#}", explained(error.into()))
         };

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-use super::{Occupied, Restored, known, not_given, not_taken_back};
+use super::{Occupied, Restored, known, not_given, not_taken_back, nothing_given};
 use crate::domain::{Asked, Current, Entitlement, Grant, GrantId, Owned, Tenure};
 use crate::net::Context;
 use crate::plugin::{Plugin, Refused};
@@ -61,8 +61,9 @@ impl Exec {
     }
 
     async fn give(&self, wanted: &Grant) -> Result<GrantId> {
-        self.described().await?;
-        let given = self.plugin.call("grant", &Give { grant: &grant(wanted) }).await.map_err(understood)?;
+        self.described().await.map_err(nothing_given)?;
+        let given = self.plugin.call("grant", &Give { grant: &grant(wanted) }).await.map_err(understood);
+        let given = given.map_err(|error| if error.is::<Refused>() { nothing_given(error) } else { error })?;
         self.id("grant", &given)
     }
 

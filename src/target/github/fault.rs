@@ -114,7 +114,7 @@ mod tests {
         let status = StatusCode::from_u16(status).expect("a status");
         let call = "PUT /orgs/acme/teams/dba/memberships/ada on api.github.com".to_owned();
         let headers = ::http::HeaderMap::new();
-        format!("{:#}", explained(http::Error { call, status, headers, body: body.into() }.into()))
+        format!("{:#}", explained(http::Error { call, status, headers, body: body.into(), doubtful: false }.into()))
     }
 
     #[test]

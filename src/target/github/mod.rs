@@ -44,9 +44,9 @@ use self::credential::{Installed, Signed};
 use self::people::{People, Ways};
 use self::seen::{Place, Seen, number};
 use self::teams::Teams;
-use super::{Occupied, known, not_given, not_taken_back};
+use super::{NotGiven, Occupied, known, not_given, not_taken_back, nothing_given};
 use crate::domain::{Access, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure};
-use crate::net::http::Credential;
+use crate::net::http::{Credential, is_refusal};
 use crate::net::jwt::Signer;
 use crate::net::{self, Context};
 use crate::secret::SecretRef;
@@ -209,16 +209,22 @@ impl GitHub {
     }
 
     async fn add(&self, access: &Access) -> Result<()> {
-        let Some(Place { slug, login }) = self.place(access).await? else {
-            bail!("the team '{}' is gone, or this token is not shown it any more", access.entitlement.name);
+        let Some(Place { slug, login }) = self.place(access).await.map_err(nothing_given)? else {
+            let name = &access.entitlement.name;
+            bail!(NotGiven(format!("the team '{name}' is gone, or this token is not shown it any more")));
         };
         // A maintainer would be made a plain member.
         if login.is_some() {
             return Ok(());
         }
-        let Some(login) = self.ready(access, &slug).await? else { return Ok(()) };
+        let ready = self.ready(access, &slug).await;
+        let Some(login) = ready.map_err(|error| if error.is::<Occupied>() { error } else { nothing_given(error) })?
+        else {
+            return Ok(());
+        };
         self.seen().doubtful.insert(access.clone());
-        let made = self.api.put(&slug, &login).await?;
+        let made = self.api.put(&slug, &login).await;
+        let made = made.map_err(|error| if is_refusal(&error) { nothing_given(error) } else { error })?;
         if made.state != "active" {
             return Err(self.undo(&slug, &login, &made.state).await);
         }

@@ -160,7 +160,10 @@ mod tests {
     fn error(status: u16, body: &str) -> Error {
         let headers = HeaderMap::from_iter([(REQUEST.parse().expect("a name"), "req7".parse().expect("a value"))]);
         let status = StatusCode::from_u16(status).expect("a status");
-        explained(http::Error { call: "GET /x on acme.okta.com".into(), status, headers, body: body.into() }.into())
+        explained(
+            http::Error { call: "GET /x on acme.okta.com".into(), status, headers, body: body.into(), doubtful: false }
+                .into(),
+        )
     }
 
     #[test]
@@ -184,8 +187,13 @@ mod tests {
     fn what_is_said_in_headers_or_around_is_not_lost() {
         let challenge = r#"DPoP algs="RS256 ES256", realm="http://x", error="invalid_dpop_proof", error_description="'iat' is wrong.""#;
         let headers = HeaderMap::from_iter([(WWW_AUTHENTICATE, challenge.parse().expect("a value"))]);
-        let answer =
-            http::Error { call: "GET /x".into(), status: StatusCode::BAD_REQUEST, headers, body: String::new() };
+        let answer = http::Error {
+            call: "GET /x".into(),
+            status: StatusCode::BAD_REQUEST,
+            headers,
+            body: String::new(),
+            doubtful: false,
+        };
         let error = explained(Error::new(answer).context("it asks to wait").context("more"));
         assert_eq!(
             format!("{error:#}"),

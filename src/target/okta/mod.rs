@@ -31,10 +31,10 @@ use serde::Deserialize;
 use self::api::Api;
 use self::credential::{App, OAuth, api_token};
 use self::groups::{Filled, resolve};
-use super::{known, not_given, not_taken_back};
+use super::{known, not_given, not_taken_back, nothing_given};
 use crate::domain::{Access, AccountId, Asked, Current, Entitlement, Grant, GrantId, Held, Owned, Tenure};
 use crate::harmless::shown;
-use crate::net::http::Credential;
+use crate::net::http::{Credential, is_refusal};
 use crate::net::{self, Context};
 use crate::secret::SecretRef;
 use crate::span::Span;
@@ -263,8 +263,9 @@ impl super::Target for Okta {
         let Access { account: AccountId(user), entitlement } = &wanted.access;
         let given = async {
             // Who was put there by a rule is left as they are.
-            if !self.is_member(user, entitlement).await? {
-                self.api.add(&entitlement.id, user).await?;
+            if !self.is_member(user, entitlement).await.map_err(nothing_given)? {
+                let added = self.api.add(&entitlement.id, user).await;
+                added.map_err(|error| if is_refusal(&error) { nothing_given(error) } else { error })?;
                 if let Some(members) = self.seen().members.get_mut(&*entitlement.id) {
                     members.insert(user.clone());
                 }

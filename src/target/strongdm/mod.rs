@@ -26,11 +26,11 @@ use self::amend::{Calls, Refusal, has_dates};
 use self::api::{Api, instant, is_same, term, timestamp};
 use self::sign::Keys;
 use self::wire::{AccountAttachment, AccountGrant};
-use super::{known, not_given, not_taken_back};
+use super::{known, not_given, not_taken_back, nothing_given};
 use crate::domain::{
     Access, Account, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure,
 };
-use crate::net::{self, Context};
+use crate::net::{self, Context, grpc};
 use crate::secret::SecretRef;
 use crate::span::Span;
 
@@ -204,6 +204,10 @@ impl StrongDm {
             Ok(id) => AccountAttachment { id, account_id: account.clone(), role_id: entitlement.id.to_string() },
             Err(error) if api::code(&error) == Some(Code::AlreadyExists) => {
                 self.api.account_attachment_to(account, &entitlement.id).await?.ok_or(error)?
+            }
+            // A membership has no dates by which another's could be told from it.
+            Err(error) if grpc::cause(&error).is_some_and(|cause| cause.fate() == grpc::Fate::Undone) => {
+                return Err(nothing_given(error));
             }
             Err(error) => return Err(error),
         };
