@@ -26,7 +26,7 @@
 //! | [`audit`] | what the audit log holds: events, chained by their hashes |
 //! | [`net`] | one client for HTTP and one for gRPC: deadlines, retries, rate limits, proxies, private CAs |
 //! | [`command`] | a program of the user's: without a shell, bounded, never left running |
-//! | [`plugin`] | one that speaks the protocol of `exec`, for both sides |
+//! | [`exec`] | the protocol in which a command of the user's is asked, for both sides |
 //! | [`config`] | the config file as typed data, its faults reported together |
 //! | [`recording`] | what a plan was made from, kept and planned again: `--record`, `--replay` |
 //! | [`secret`] | a secret from environment, file or command; never shown |
@@ -57,12 +57,12 @@ pub mod config;
 pub mod conformance;
 pub mod decision;
 pub mod domain;
+pub mod exec;
 pub mod exit;
 pub mod harmless;
 pub mod ledger;
 pub mod near;
 pub mod net;
-pub mod plugin;
 pub mod progress;
 pub mod recording;
 pub mod report;

@@ -23,7 +23,7 @@ use oncall_sync::span::Span;
 use oncall_sync::stop::Stop;
 use oncall_sync::survey::{Deadlines, RunContext};
 use oncall_sync::zone::Zone;
-use oncall_sync::{command, plugin, recording, show, starter};
+use oncall_sync::{command, exec, recording, show, starter};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
@@ -70,7 +70,7 @@ fn run(cli: Cli) -> Result<u8> {
                 Document::Grants => report::schema::<Owning>(),
                 Document::Audit => report::schema::<AuditLine>(),
                 Document::Explain => report::schema::<Explanation>(),
-                Document::Exec => plugin::schema(),
+                Document::Exec => exec::schema(),
             };
             report::print(&report::json(&schema))?;
             return Ok(0);

@@ -131,7 +131,7 @@ fn platforms_are_named_in_one_place_each() {
             let mut rooms = vec![format!("src/{side}/mod.rs"), format!("src/{side}/{name}")];
             if name == "exec" {
                 // The protocol's schemas are made from the types of both sides.
-                rooms.push("src/plugin/schema.rs".to_owned());
+                rooms.push("src/exec/schema.rs".to_owned());
             }
             let rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
             assert_eq!(offenders("src", &named, &rooms), [""; 0]);

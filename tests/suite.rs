@@ -1,12 +1,12 @@
 //! The one integration-test binary: `mod` lines only.
 
 mod cli;
+mod commands;
 mod config;
 mod fakes;
 mod fuzz;
 mod layers;
 mod ledger;
-mod plugins;
 mod readme;
 mod source;
 mod target;

@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use super::*;
-use crate::fakes::plugin::{self, Fault, TOKEN, Tenure, World};
+use crate::fakes::command::{self, Fault, TOKEN, Tenure, World};
 
 /// A source and a target by command, and a document beside them which has to be served whatever they do.
 struct Workshop {
     desk: Desk,
-    source: plugin::Fake,
-    target: plugin::Fake,
+    source: command::Fake,
+    target: command::Fake,
 }
 
 fn shift(person: &str, start: i64, end: i64) -> serde_json::Value {
@@ -28,8 +28,8 @@ impl Workshop {
         people.token = Some(TOKEN.to_owned());
         let workshop = Self {
             desk: Desk::new(),
-            source: plugin::Fake::start(World::new(Tenure::Standing, NOW).schedule("rota", rota)),
-            target: plugin::Fake::start(people),
+            source: command::Fake::start(World::new(Tenure::Standing, NOW).schedule("rota", rota)),
+            target: command::Fake::start(people),
         };
         workshop.configure(&workshop.source.toml(), &workshop.target.toml());
         workshop
@@ -156,7 +156,7 @@ fn what_a_command_says_is_told_with_v_and_without_its_secrets() {
     let workshop = Workshop::new(Tenure::Standing);
     workshop.target.trouble("read", Fault::Fail(format!("trying \u{1b}[31m with {TOKEN}\nbusy"), 75));
     let ran = workshop.at(0, &["-v"]).exits(0);
-    assert!(ran.err.contains("trying \\u{1b}[31m with $PLUGIN_TOKEN"), "{}", ran.err);
+    assert!(ran.err.contains("trying \\u{1b}[31m with $COMMAND_TOKEN"), "{}", ran.err);
     assert_eq!(workshop.members(), ["1001"], "75 is tried again");
     let ran = workshop.at(0, &[]).exits(0);
     assert_eq!(ran.err, "", "nothing of it without -v");

@@ -1,12 +1,12 @@
 //! Stand-in services: each keeps its state, checks credentials, and refuses what it does not know. And a real database.
 
+pub mod command;
 pub mod gate;
 pub mod github;
 mod jwt;
 mod keys;
 pub mod okta;
 pub mod pagerduty;
-pub mod plugin;
 pub mod postgres;
 mod rest;
 pub mod strongdm;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use oncall_sync::plugin::{Failed, schema};
+use oncall_sync::exec::{Failed, schema};
 use oncall_sync::source::exec::api as source;
 use oncall_sync::target::exec::api as target;
 use serde::Deserialize as _;

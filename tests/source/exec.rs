@@ -8,7 +8,7 @@ use oncall_sync::source::{Source, SourceConfig};
 use serde_json::{Value, json};
 
 use super::contract::{self, Case};
-use crate::fakes::plugin::{Fake, Fault, Tenure, World};
+use crate::fakes::command::{Fake, Fault, Tenure, World};
 
 fn at(text: &str) -> chrono::DateTime<chrono::Utc> {
     text.parse().expect("RFC 3339")

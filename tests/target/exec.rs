@@ -7,11 +7,11 @@ use oncall_sync::target::{Occupied, Restored, Target, TargetConfig};
 use serde_json::json;
 
 use super::contract::{self, ALICE, BOB, CAROL, Stage, WrongToken, asked, context, shift};
-use crate::fakes::plugin::{self, Fake, Fault, TOKEN, World};
+use crate::fakes::command::{self, Fake, Fault, TOKEN, World};
 
 const GROUP: &str = "dba";
 
-fn world(tenure: plugin::Tenure) -> World {
+fn world(tenure: command::Tenure) -> World {
     let mut world = World::new(tenure, "2026-03-01T12:00:00Z")
         .account("1001", "Alice@Example.com")
         .account("1002", BOB)
@@ -37,11 +37,11 @@ fn wanted(hours: i64) -> Grant {
 
 struct ExecStage {
     fake: Fake,
-    tenure: plugin::Tenure,
+    tenure: command::Tenure,
 }
 
 impl ExecStage {
-    fn new(tenure: plugin::Tenure) -> Self {
+    fn new(tenure: command::Tenure) -> Self {
         Self { fake: Fake::start(world(tenure)), tenure }
     }
 }
@@ -57,9 +57,9 @@ impl Stage for ExecStage {
 
     fn tenure(&self) -> Tenure {
         match self.tenure {
-            plugin::Tenure::Standing => Tenure::Standing,
-            plugin::Tenure::Expiring => Tenure::Expiring,
-            plugin::Tenure::Scheduled => Tenure::Scheduled,
+            command::Tenure::Standing => Tenure::Standing,
+            command::Tenure::Expiring => Tenure::Expiring,
+            command::Tenure::Scheduled => Tenure::Scheduled,
         }
     }
 
@@ -78,7 +78,7 @@ impl Stage for ExecStage {
 
     fn wrong_token(&self) -> Option<WrongToken> {
         let (toml, secret) = self.fake.wrong_toml();
-        Some(WrongToken { config: config(&toml), says: "$plugin_token is not accepted", secret: secret.to_owned() })
+        Some(WrongToken { config: config(&toml), says: "$command_token is not accepted", secret: secret.to_owned() })
     }
 
     fn finish(&mut self) {
@@ -88,25 +88,25 @@ impl Stage for ExecStage {
 
 #[tokio::test]
 async fn a_command_that_keeps_no_dates_keeps_the_contract() {
-    let skipped = contract::run(&mut ExecStage::new(plugin::Tenure::Standing)).await;
+    let skipped = contract::run(&mut ExecStage::new(command::Tenure::Standing)).await;
     assert_eq!(skipped, ["amend", "pages"]);
 }
 
 #[tokio::test]
 async fn a_command_that_keeps_the_end_keeps_the_contract() {
-    let skipped = contract::run(&mut ExecStage::new(plugin::Tenure::Expiring)).await;
+    let skipped = contract::run(&mut ExecStage::new(command::Tenure::Expiring)).await;
     assert_eq!(skipped, ["watch", "pages"]);
 }
 
 #[tokio::test]
 async fn a_command_that_keeps_both_dates_keeps_the_contract() {
-    let skipped = contract::run(&mut ExecStage::new(plugin::Tenure::Scheduled)).await;
+    let skipped = contract::run(&mut ExecStage::new(command::Tenure::Scheduled)).await;
     assert_eq!(skipped, ["watch", "pages"]);
 }
 
 #[tokio::test]
 async fn a_command_is_asked_what_it_is_once() {
-    let fake = Fake::start(world(plugin::Tenure::Standing));
+    let fake = Fake::start(world(command::Tenure::Standing));
     let target = connect(&fake).await;
     target.read(&asked(&[ALICE], &[GROUP])).await.expect("a reading");
     target.grant(&wanted(8)).await.expect("given");
@@ -116,7 +116,7 @@ async fn a_command_is_asked_what_it_is_once() {
 #[tokio::test]
 async fn as_many_calls_run_side_by_side_as_the_command_allows() {
     for allowed in [1, 3] {
-        let fake = Fake::start(World { concurrency: allowed, ..world(plugin::Tenure::Scheduled) });
+        let fake = Fake::start(World { concurrency: allowed, ..world(command::Tenure::Scheduled) });
         // Each of the first waits until it is one of so many.
         fake.trouble_times("grant", Fault::Meet(allowed), allowed);
         let target = connect(&fake).await;
@@ -130,7 +130,7 @@ async fn as_many_calls_run_side_by_side_as_the_command_allows() {
 
 #[tokio::test]
 async fn five_attempts_are_made_and_no_more() {
-    let fake = Fake::start(world(plugin::Tenure::Standing));
+    let fake = Fake::start(world(command::Tenure::Standing));
     fake.trouble_times("read", Fault::Fail("the directory is busy".to_owned(), 75), 5);
     let error = connect(&fake).await.read(&asked(&[ALICE], &[])).await.expect_err("never answered");
     assert_eq!(
@@ -142,7 +142,7 @@ async fn five_attempts_are_made_and_no_more() {
 
 #[tokio::test]
 async fn what_fails_is_told_with_who_is_concerned() {
-    let fake = Fake::start(world(plugin::Tenure::Scheduled));
+    let fake = Fake::start(world(command::Tenure::Scheduled));
     let target = connect(&fake).await;
     let owned = Owned { entry: 1, id: Some("x".into()), grant: wanted(8), reasons: Reasons::default() };
     let fail = |verb: &str| fake.trouble(verb, Fault::Fail(format!("no \u{1b}[31m{TOKEN}\n\n"), 3));
@@ -150,13 +150,13 @@ async fn what_fails_is_told_with_who_is_concerned() {
     assert_eq!(
         format!("{:#}", target.grant(&wanted(8)).await.expect_err("failed")),
         "alice@example.com could not be given 'dba' on the system behind '/bin/sh': the command '/bin/sh', asked to \
-         `grant`, failed (exit status: 3): no \\u{1b}[31m$PLUGIN_TOKEN"
+         `grant`, failed (exit status: 3): no \\u{1b}[31m$COMMAND_TOKEN"
     );
     fail("revoke");
     assert_eq!(
         format!("{:#}", target.revoke(&owned).await.expect_err("failed")),
         "'dba' could not be taken back from alice@example.com on the system behind '/bin/sh' (grant x): the command \
-         '/bin/sh', asked to `revoke`, failed (exit status: 3): no \\u{1b}[31m$PLUGIN_TOKEN"
+         '/bin/sh', asked to `revoke`, failed (exit status: 3): no \\u{1b}[31m$COMMAND_TOKEN"
     );
     fail("amend");
     let error = format!("{:#}", target.amend(&owned, &wanted(9)).await.expect_err("failed"));
@@ -172,7 +172,7 @@ async fn what_fails_is_told_with_who_is_concerned() {
 
 #[tokio::test]
 async fn a_refusal_says_what_stands_there() {
-    let fake = Fake::start(world(plugin::Tenure::Expiring));
+    let fake = Fake::start(world(command::Tenure::Expiring));
     let target = connect(&fake).await;
     let say = |verb: &str, what: serde_json::Value| fake.trouble(verb, Fault::Say(what.to_string()));
     let owned = Owned { entry: 1, id: Some("x".into()), grant: wanted(8), reasons: Reasons::default() };
@@ -191,7 +191,7 @@ async fn a_refusal_says_what_stands_there() {
 
 #[tokio::test]
 async fn an_answer_that_is_none_is_not_used() {
-    let fake = Fake::start(world(plugin::Tenure::Standing));
+    let fake = Fake::start(world(command::Tenure::Standing));
     for (verb, said, why) in [
         ("grant", "", "to `grant` cannot be used: it printed nothing"),
         ("grant", "done\n", "it is not one JSON object (expected value at line 1 column 1)"),
@@ -200,7 +200,7 @@ async fn an_answer_that_is_none_is_not_used() {
         ("grant", "{}", "missing field `id`"),
         ("grant", "{\"id\": \"\"}", "`id` is empty"),
         ("grant", "{\"id\": \"a\\u0000b\"}", "`id` holds a control character"),
-        ("grant", "{\"id\": \"s3cret-of-the-stand-in\"}", "`id` holds the value of PLUGIN_TOKEN"),
+        ("grant", "{\"id\": \"s3cret-of-the-stand-in\"}", "`id` holds the value of COMMAND_TOKEN"),
         (
             "describe",
             "{\"version\": 2, \"tenure\": \"standing\"}",
@@ -224,7 +224,7 @@ async fn an_answer_that_is_none_is_not_used() {
 
 #[tokio::test]
 async fn floods_and_silence_end() {
-    let fake = Fake::start(world(plugin::Tenure::Standing));
+    let fake = Fake::start(world(command::Tenure::Standing));
     let asked = asked(&[ALICE], &[GROUP]);
     fake.trouble("read", Fault::Flood);
     let error = format!("{:#}", connect(&fake).await.read(&asked).await.expect_err("a flood"));
@@ -249,7 +249,7 @@ async fn a_folder_is_no_program() {
 
 #[tokio::test]
 async fn what_is_owned_and_not_asked_for_is_shown() {
-    let fake = Fake::start(world(plugin::Tenure::Standing));
+    let fake = Fake::start(world(command::Tenure::Standing));
     let id = fake.change(|world| world.give("1001", "g-2", None, None));
     let entitlement = Entitlement { id: "g-2".into(), name: "ops".into() };
     let owned = BTreeSet::from([Access { account: "1001".into(), entitlement }]);

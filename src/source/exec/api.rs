@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::plugin::Each;
+use crate::exec::Each;
 
 /// Asks who is on call.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -10,11 +10,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use crate::domain::{Coverage, Email, OnCall, Period, Person, Reading, Schedule, Shift};
+use crate::exec::{Command, Each, Words, check_dates};
 use crate::harmless::shown;
 use crate::net::Context;
-use crate::plugin::{Each, Plugin, Words, check_dates};
 
-pub use crate::plugin::Config;
+pub use crate::exec::Config;
 
 /// Remarks of one schedule that are told one by one: a report is for reading.
 const REMARKS_TOLD: usize = 20;
@@ -30,13 +30,13 @@ impl super::Describe for Config {
     }
 
     async fn connect(&self, context: Context) -> Result<Box<dyn super::Source>> {
-        Ok(Box::new(Exec { plugin: Self::connect(self, context).await? }))
+        Ok(Box::new(Exec { command: Self::connect(self, context).await? }))
     }
 }
 
 /// What a command tells of schedules.
 pub struct Exec {
-    plugin: Plugin,
+    command: Command,
 }
 
 impl Exec {
@@ -46,17 +46,17 @@ impl Exec {
             asked: asked.iter().map(|OnCall::Schedule(name)| name.clone()).collect(),
             window: api::Window { from: window.start(), until: window.end() },
         };
-        self.plugin.call("read", &request).await
+        self.command.call("read", &request).await
     }
 
     fn one(&self, name: &str, answer: Option<Each<api::Schedule>>, window: Period) -> Result<Reading> {
-        let words = self.plugin.words();
-        let about = |why: String| self.plugin.unusable("read", &format!("of schedule '{}': {why}", shown(name)));
+        let words = self.command.words();
+        let about = |why: String| self.command.unusable("read", &format!("of schedule '{}': {why}", shown(name)));
         match answer {
-            None => Err(self.plugin.unusable("read", &format!("it says nothing of schedule '{}'", shown(name)))),
+            None => Err(self.command.unusable("read", &format!("it says nothing of schedule '{}'", shown(name)))),
             Some(Each::Unusable(why)) => Err(about(why)),
             Some(Each::Error(error)) => {
-                Err(anyhow!("the command '{}' says: {}", self.plugin.name(), words.sentence(&error)))
+                Err(anyhow!("the command '{}' says: {}", self.command.name(), words.sentence(&error)))
             }
             Some(Each::Is(schedule)) => reading(schedule, window, words).map_err(about),
         }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::plugin::{Each, check_version, most_calls};
+use crate::exec::{Each, check_version, most_calls};
 
 /// Asks who the command is.
 #[derive(Debug, Serialize, JsonSchema)]

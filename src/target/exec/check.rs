@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::api;
 use crate::domain::{Access, Account, AccountId, Asked, Current, Email, Entitlement, GrantId, Held};
+use crate::exec::{Each, Words, check_dates};
 use crate::harmless::shown;
-use crate::plugin::{Each, Words, check_dates};
 
 /// The reading in our words.
 ///

@@ -11,11 +11,11 @@ use tokio::sync::OnceCell;
 
 use super::{Occupied, Restored, known, not_given, not_taken_back, nothing_given};
 use crate::domain::{Asked, Current, Entitlement, Grant, GrantId, Owned, Tenure};
+use crate::exec::{Command, Refused};
 use crate::net::Context;
-use crate::plugin::{Plugin, Refused};
 use api::{Amend, Describe, Description, Give, Given, Gone, Read, Reading, Revoke};
 
-pub use crate::plugin::Config;
+pub use crate::exec::Config;
 
 #[async_trait]
 impl super::Describe for Config {
@@ -28,13 +28,13 @@ impl super::Describe for Config {
     }
 
     async fn connect(&self, context: Context) -> Result<Box<dyn super::Target>> {
-        Ok(Box::new(Exec { plugin: Self::connect(self, context).await?, description: OnceCell::new() }))
+        Ok(Box::new(Exec { command: Self::connect(self, context).await?, description: OnceCell::new() }))
     }
 }
 
 /// What a command gives and takes back.
 pub struct Exec {
-    plugin: Plugin,
+    command: Command,
     /// Asked for once, before anything else.
     description: OnceCell<Description>,
 }
@@ -42,8 +42,8 @@ pub struct Exec {
 impl Exec {
     async fn described(&self) -> Result<&Description> {
         let describe = async {
-            let description: Description = self.plugin.call("describe", &Describe {}).await?;
-            self.plugin.allow(description.concurrency);
+            let description: Description = self.command.call("describe", &Describe {}).await?;
+            self.command.allow(description.concurrency);
             Ok(description)
         };
         self.description.get_or_try_init(|| describe).await
@@ -51,25 +51,25 @@ impl Exec {
 
     /// The system as sentences name it.
     fn system(&self) -> String {
-        format!("the system behind '{}'", self.plugin.name())
+        format!("the system behind '{}'", self.command.name())
     }
 
     /// The id in the answer to `verb`.
     fn id(&self, verb: &str, given: &Given) -> Result<GrantId> {
-        let id = self.plugin.words().word("`id`", &given.id);
-        id.map(GrantId::from).map_err(|why| self.plugin.unusable(verb, &why))
+        let id = self.command.words().word("`id`", &given.id);
+        id.map(GrantId::from).map_err(|why| self.command.unusable(verb, &why))
     }
 
     async fn give(&self, wanted: &Grant) -> Result<GrantId> {
         self.described().await.map_err(nothing_given)?;
-        let given = self.plugin.call("grant", &Give { grant: &grant(wanted) }).await.map_err(understood);
+        let given = self.command.call("grant", &Give { grant: &grant(wanted) }).await.map_err(understood);
         let given = given.map_err(|error| if error.is::<Refused>() { nothing_given(error) } else { error })?;
         self.id("grant", &given)
     }
 
     async fn take(&self, id: &GrantId, held: &Grant) -> Result<()> {
         self.described().await?;
-        let Gone {} = self.plugin.call("revoke", &Revoke { id: &id.0, grant: &grant(held) }).await?;
+        let Gone {} = self.command.call("revoke", &Revoke { id: &id.0, grant: &grant(held) }).await?;
         Ok(())
     }
 
@@ -78,7 +78,7 @@ impl Exec {
             return Ok(id.clone());
         }
         let request = Amend { id: &id.0, grant: &grant(held), to: &grant(to) };
-        let given = self.plugin.call("amend", &request).await.map_err(understood)?;
+        let given = self.command.call("amend", &request).await.map_err(understood)?;
         self.id("amend", &given)
     }
 }
@@ -101,8 +101,8 @@ impl super::Target for Exec {
             entitlements: asked.entitlements.iter().cloned().collect(),
             owned: asked.owned.iter().map(access).collect(),
         };
-        let reading: Reading = self.plugin.call("read", &request).await?;
-        check::current(reading, asked, self.plugin.words()).map_err(|why| self.plugin.unusable("read", &why))
+        let reading: Reading = self.command.call("read", &request).await?;
+        check::current(reading, asked, self.command.words()).map_err(|why| self.command.unusable("read", &why))
     }
 
     async fn grant(&self, wanted: &Grant) -> Result<GrantId> {

@@ -23,7 +23,7 @@ const PASSWD: &str = "ada:x:1:20:Ada:/:/bin/sh\nbob:x:2:10:Bob:/:/bin/bash\ncaro
 const SHADOW: &str = "ada:!:20000:0:99999:7:::\nbob:$y$hash:20000:0:99999:7::40000:\ncarol:*:20000::::::\n\
     dora:!$y$hash:20000:0:99999:7:::\nerin:$y$hash:20000:0:99999:7::1:\n";
 
-/// What the plugin calls.
+/// What the command calls.
 const PROGRAMS: &[&str] = &["awk", "cat", "cmp", "cp", "jq", "ln", "ls", "mv", "ps", "rm", "tail", "tr", "wc"];
 
 /// A folder with the files.
@@ -34,7 +34,7 @@ struct House {
     programs: Option<TempDir>,
 }
 
-/// Whether the plugin can run at all.
+/// Whether the command can run at all.
 pub fn jq() -> Option<()> {
     there(runs("jq".as_ref(), &["--version"]), "no jq is installed (Debian: `apt-get install jq`)").then_some(())
 }
@@ -83,7 +83,7 @@ impl House {
     /// With these files beside the group file.
     fn command(&self, files: &[&str]) -> Command {
         let mut command = Command::new(self.shell[0]);
-        command.args(&self.shell[1..]).arg(plugin("unix-groups.sh")).arg(self.path("group"));
+        command.args(&self.shell[1..]).arg(script("unix-groups.sh")).arg(self.path("group"));
         command.args(files).current_dir(self.folder.path()).env_clear();
         if let Some(programs) = &self.programs {
             command.env("PATH", programs.path());
@@ -113,7 +113,7 @@ fn real(name: &str) -> PathBuf {
     places.into_iter().find(|path| path.exists()).unwrap_or_else(|| panic!("{name} is in /usr/bin"))
 }
 
-/// What the plugin calls, by busybox alone but for jq.
+/// What the command calls, by busybox alone but for jq.
 fn busybox() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for name in PROGRAMS {
@@ -306,7 +306,7 @@ fn files_that_cannot_be_used_are_named() {
     symlink(house.path("group"), house.path("link")).expect("a link");
     let on = |arguments: &[&str]| {
         let mut command = Command::new("sh");
-        command.arg(plugin("unix-groups.sh")).args(arguments).current_dir(house.folder.path()).env_clear();
+        command.arg(script("unix-groups.sh")).args(arguments).current_dir(house.folder.path()).env_clear();
         call(command, &grant("ada", "dba"))
     };
     on(&["link", "people"]).refused(&["link is a symbolic link"]);
@@ -318,7 +318,7 @@ fn files_that_cannot_be_used_are_named() {
     on(&["group", "people"]).refused(&["zero byte"]);
     let bare = tempfile::tempdir().expect("a folder");
     let mut command = Command::new("/bin/sh");
-    command.arg(plugin("unix-groups.sh")).args(["group", "people"]).env_clear().env("PATH", bare.path());
+    command.arg(script("unix-groups.sh")).args(["group", "people"]).env_clear().env("PATH", bare.path());
     let said = call(command, &describe());
     assert!(
         said.code == Some(1) && said.err.contains("needs jq") && said.err.contains("apt-get install jq"),
@@ -455,7 +455,7 @@ fn a_file_that_could_not_be_written_whole_is_not_put_in_place() {
     big.extend((0..100).flat_map(|number| format!("\ng{number}:x:{number}:").into_bytes()));
     house.put(&big);
     let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -f 1; exec sh \"$@\"", "sh"]).arg(plugin("unix-groups.sh")).args(["group", "people"]);
+    command.args(["-c", "ulimit -f 1; exec sh \"$@\"", "sh"]).arg(script("unix-groups.sh")).args(["group", "people"]);
     command.current_dir(house.folder.path()).env_clear();
     call(command, &grant("ada", "dba")).refused(&["group"]);
     house.holds(&big);

@@ -1,4 +1,4 @@
-//! The program itself with the plugins: a shift begins, lasts, and ends.
+//! The program itself with the commands: a shift begins, lasts, and ends.
 
 use super::*;
 use crate::cli::{Desk, Ran};
@@ -13,14 +13,14 @@ const WEEKS: [&str; 2] = ["2026-03-02T08:00:00Z", "2026-03-09T08:00:00Z"];
 fn desk(python: &Path, target: &str, entitlement: &str) -> Desk {
     let desk = Desk::new();
     desk.write("sheet.csv", SHEET);
-    let source = [python, &plugin("oncall_sheet.py")];
+    let source = [python, &script("oncall_sheet.py")];
     desk.write(
         "oncall-sync.toml",
         format!(
             "window = \"1d\"\nledger = \"ledger.db\"\n\
              [source.sheet]\nkind = \"exec\"\ncommand = [{:?}, {:?}, \"sheet.csv\", \"--at\", \"07:00\"]\n\
-             [target.plugin]\nkind = \"exec\"\n{target}\n\
-             [[rule]]\nname = \"database\"\nschedules = [\"DBA\"]\ngrant.plugin = [{entitlement:?}]\n",
+             [target.command]\nkind = \"exec\"\n{target}\n\
+             [[rule]]\nname = \"database\"\nschedules = [\"DBA\"]\ngrant.command = [{entitlement:?}]\n",
             source[0], source[1]
         ),
     );
@@ -62,7 +62,7 @@ fn follows_the_sheet(desk: &Desk, before: &[&str], holds: &dyn Fn() -> Vec<Strin
 fn unix_groups_follow_the_shifts() {
     let (Some(python), Some(())) = (python("zoneinfo"), unix_groups::jq()) else { return };
     for before in [&["zoe"][..], &["ada", "zoe"]] {
-        let script = plugin("unix-groups.sh");
+        let script = script("unix-groups.sh");
         let desk = desk(&python, &format!("command = [\"sh\", {script:?}, \"group\", \"people\"]"), "dba");
         desk.write("group", format!("root:x:0:\ndba:x:10:{}\ndba2:x:11:\n", before.join(",")));
         desk.write("people", "ada@example.com ada\nbob@example.com bob\n");
@@ -81,7 +81,7 @@ fn postgres_roles_follow_the_shifts() {
     let Some(cluster) = postgres_roles::cluster() else { return };
     for before in [&[][..], &["ada"]] {
         // All tests have an Ada: in the map she is this one.
-        let script = plugin("postgres_roles.py");
+        let script = script("postgres_roles.py");
         let target = format!(
             "command = [{:?}, {script:?}, \"--map\", \"map\", {:?}]\nenv = {{ PGPASSWORD = {{ env = \"PGPASSWORD\" }} }}",
             cluster.python,

@@ -16,7 +16,7 @@ use world::Trouble;
 pub use world::{Fault, Tenure, World};
 
 /// The variable in which the fake wants [`TOKEN`], where its world has one.
-pub const VARIABLE: &str = "PLUGIN_TOKEN";
+pub const VARIABLE: &str = "COMMAND_TOKEN";
 
 /// What it is given to know us by.
 pub const TOKEN: &str = "s3cret-of-the-stand-in";

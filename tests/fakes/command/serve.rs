@@ -13,7 +13,7 @@ use super::VARIABLE;
 use super::world::{Fault, Held, Tenure, World};
 
 /// The test that is the command.
-pub const NAME: &str = "fakes::plugin::serve::is_the_command";
+pub const NAME: &str = "fakes::command::serve::is_the_command";
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "verb", rename_all = "lowercase", deny_unknown_fields)]

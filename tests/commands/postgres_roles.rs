@@ -77,7 +77,7 @@ impl Cluster {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.python);
-        command.arg(plugin("postgres_roles.py")).args(arguments).current_dir(&self.folder).env_clear();
+        command.arg(script("postgres_roles.py")).args(arguments).current_dir(&self.folder).env_clear();
         command
     }
 
@@ -99,7 +99,7 @@ impl Cluster {
         self.call(&revoke(id, ids[1], ids[0]))
     }
 
-    /// How the plugin calls a membership.
+    /// How the command calls a membership.
     fn id(&self, role: &str, member: &str, grantor: &str) -> String {
         format!("{}/{}/{}", self.oid(role), self.oid(member), self.oid(grantor))
     }

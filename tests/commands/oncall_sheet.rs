@@ -11,7 +11,7 @@ fn ask(sheet: &str, arguments: &[&str], asked: &[&str], from: &str, until: &str)
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("sheet.csv"), sheet).expect("a file");
     let mut command = Command::new(python("zoneinfo")?);
-    command.arg(plugin("oncall_sheet.py")).arg("sheet.csv").args(arguments).current_dir(&folder).env_clear();
+    command.arg(script("oncall_sheet.py")).arg("sheet.csv").args(arguments).current_dir(&folder).env_clear();
     let window = json!({ "from": from, "until": until });
     Some(call(command, &json!({ "version": 1, "verb": "read", "asked": asked, "window": window }).to_string()))
 }

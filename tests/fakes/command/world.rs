@@ -12,7 +12,7 @@ use serde_json::Value;
 pub struct World {
     pub tenure: Tenure,
     pub concurrency: usize,
-    /// What `PLUGIN_TOKEN` has to be, where it has to be anything.
+    /// What `COMMAND_TOKEN` has to be, where it has to be anything.
     pub token: Option<String>,
     pub accounts: Vec<Account>,
     /// Entitlements by their ids, with their names.

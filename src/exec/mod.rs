@@ -86,7 +86,7 @@ impl Config {
     ///
     /// # Errors
     /// Where a secret cannot be had.
-    pub async fn connect(&self, context: Context) -> Result<Plugin> {
+    pub async fn connect(&self, context: Context) -> Result<Command> {
         let name = self.command.first().cloned().unwrap_or_default();
         let mut secrets = BTreeMap::new();
         for (variable, secret) in &self.env {
@@ -99,7 +99,7 @@ impl Config {
         variables.extend(secrets.iter().map(|(name, value)| ((*name).into(), value.expose_secret().into())));
         let folder = std::path::absolute(if self.folder.as_os_str().is_empty() { ".".as_ref() } else { &*self.folder })
             .context("the folder of the config file cannot be found")?;
-        Ok(Plugin {
+        Ok(Command {
             program: Program { argv: self.command.clone(), place: Place::Own { folder, variables } },
             words: Words::new(Hidden::new(secrets.iter().map(|(name, value)| (*name, value)))),
             timeout: self.timeout.map_or(net::TIMEOUT, |span| span.0),
@@ -121,7 +121,7 @@ struct Request<'a, T> {
 }
 
 /// One command, ready to be called.
-pub struct Plugin {
+pub struct Command {
     name: String,
     program: Program,
     words: Words,
@@ -131,7 +131,7 @@ pub struct Plugin {
     open: AtomicUsize,
 }
 
-impl Plugin {
+impl Command {
     /// How people call it.
     pub fn name(&self) -> &str {
         &self.name

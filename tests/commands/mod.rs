@@ -1,4 +1,4 @@
-//! The plugins in `examples/exec`: each run as the `exec` target or source runs it, against the real thing.
+//! The commands in `examples/exec`: each run as the `exec` target or source runs it, against the real thing.
 
 mod oncall_sheet;
 mod postgres_roles;
@@ -49,7 +49,7 @@ impl Said {
     }
 }
 
-fn plugin(name: &str) -> PathBuf {
+fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/exec").join(name)
 }
 
@@ -62,10 +62,10 @@ fn call(mut command: Command, request: &str) -> Said {
         command.env("PATH", path);
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut process = command.spawn().expect("the plugin starts");
+    let mut process = command.spawn().expect("the command starts");
     // One that fails early does not read.
     let _ = process.stdin.take().expect("piped").write_all(request.as_bytes());
-    let output = process.wait_with_output().expect("the plugin ends");
+    let output = process.wait_with_output().expect("the command ends");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     let (out, err) = (text(output.stdout), text(output.stderr));
     let answer = serde_json::from_str(&out).unwrap_or_default();
@@ -114,13 +114,13 @@ fn shown(reading: &Value) -> Vec<String> {
 }
 
 /// Whether what a test needs is there. If not it is said which test was not run, or the test fails where
-/// `ONCALL_SYNC_REQUIRE_PLUGINS=1`.
+/// `ONCALL_SYNC_REQUIRE_COMMANDS=1`.
 fn there(found: bool, lacking: &str) -> bool {
     if !found {
         let test = std::thread::current().name().unwrap_or("a test").to_owned();
         let lacking = format!("NOT RUN: {test}: {lacking}");
         #[expect(clippy::disallowed_methods, reason = "the environment of the tests, not of the program")]
-        let required = std::env::var_os("ONCALL_SYNC_REQUIRE_PLUGINS").is_some_and(|value| value == "1");
+        let required = std::env::var_os("ONCALL_SYNC_REQUIRE_COMMANDS").is_some_and(|value| value == "1");
         assert!(!required, "{lacking}");
         // Past the test harness, which would keep it to itself.
         writeln!(io::stderr(), "{lacking}").expect("standard error");
