@@ -123,7 +123,7 @@ pub fn check_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, 
 /// How many calls may run side by side.
 ///
 /// # Errors
-/// Where there are none, or more than [`MOST_CALLS`].
+/// Where there are none, or more than 32.
 pub fn most_calls<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     let calls = usize::deserialize(deserializer)?;
     if (1..=MOST_CALLS).contains(&calls) {
