@@ -29,15 +29,15 @@ use oncall_sync::apply::Applier;
 use oncall_sync::audit::{Event, Journal, Record};
 use oncall_sync::decision::{Inputs, Seen};
 use oncall_sync::domain::{
-    Account, AccountId, Asked, Coverage, Current, Email, Entitlement, Grant, GrantId, Limits, OnCall, OnDrift, Owned,
-    Period, Person, Purpose, Reading, Rule, Schedule, Shift, Tenure, Witnesses,
+    Account, AccountId, Coverage, Current, Email, Entitlement, Grant, GrantId, Limits, OnCall, OnDrift, Owned, Period,
+    Person, Purpose, Reading, Rule, Schedule, Shift, Tenure, Witnesses,
 };
 use oncall_sync::ledger::{self, Entry, Ledger, LedgerConfig};
 use oncall_sync::net::Clock;
 use oncall_sync::progress::Progress;
 use oncall_sync::report::Report;
 use oncall_sync::stop::Stop;
-use oncall_sync::target::Target;
+use oncall_sync::target::{Asked, Target};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 

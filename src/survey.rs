@@ -10,13 +10,13 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::config::Config;
 use crate::decision::{Inputs, Seen};
-use crate::domain::{Asked, Email, Known, Limits, OnCall, Owned, Period, Readings, Witness, Witnesses};
+use crate::domain::{Limits, OnCall, Owned, Period, Readings, Rule, Witnesses};
 use crate::net::{Clock, Context};
 use crate::progress::Progress;
 use crate::selection::Selection;
 use crate::source::Source;
 use crate::stop::Stop;
-use crate::target::Target;
+use crate::target::{Asked, Emails, Target};
 
 /// What every part of a run shares.
 pub struct RunContext<'a> {
@@ -65,18 +65,25 @@ impl Connected {
         self.context.requests()
     }
 
-    async fn see(&self, known: &Known<'_>, owned: Vec<Owned>, also: &BTreeSet<Email>) -> Seen {
-        let mut asked = asked(known, &self.name, &owned);
-        asked.emails.extend(also.iter().cloned());
+    async fn see(&self, asked: &Asked, owned: Vec<Owned>) -> Seen {
         // The adapter's own calls end by then, with a better sentence; what it waits for otherwise (a disk) does not.
-        let read = timeout_at(self.context.deadline(), self.target.read(&asked));
+        let read = timeout_at(self.context.deadline(), self.target.read(asked));
         let current = read.await.unwrap_or_else(|_| Err(late()));
         Seen::new(owned, current.map_err(|error| format!("{error:#}")), |one| self.target.tenure(one))
     }
 }
 
+/// One source, connected, and what it is asked.
+struct Reader<'a> {
+    name: &'a String,
+    asked: &'a BTreeSet<OnCall>,
+    source: Box<dyn Source>,
+    context: Context,
+}
+
 impl RunContext<'_> {
-    /// Reads every source that `selection` asks, then every target that its rules name or that we own something on.
+    /// Reads every source that `selection` asks, and every target that its rules name or that we own something on: those
+    /// learn meanwhile what needs nobody's name, and the rest once it is known who is on call.
     ///
     /// What could not be read is an error inside the answer.
     ///
@@ -92,9 +99,7 @@ impl RunContext<'_> {
         let aliases = &self.config.aliases;
         let names = selection.rules.iter().flat_map(|rule| rule.grant.keys()).chain(owned.keys());
         let names = names.filter(|name| selection.purpose.asks(name, aliases, &owned)).cloned().collect();
-        let connected = self.connect(&names).await?;
-        let (readings, requests, mut servers) =
-            self.ask(&selection.asked, window.pad(selection.back(), selection.ahead())).await?;
+        let (connected, readers) = tokio::try_join!(self.connect(&names), self.readers(&selection.asked))?;
         let limits = self.config.limits;
         let mut inputs = Inputs {
             purpose: selection.purpose.clone(),
@@ -105,34 +110,47 @@ impl RunContext<'_> {
             aliases: aliases.clone(),
             limits: Limits { max_changes: limits.max_changes, max_revoke_percent: limits.max_revoke_percent },
             on_drift: self.config.on_drift,
-            readings,
+            readings: Readings::new(),
             targets: BTreeMap::new(),
             lost: owned.keys().filter(|name| !self.config.targets.contains_key(*name)).cloned().collect(),
             witnesses: Witnesses::default(),
         };
-        let known = inputs.known();
-        let stage = self.progress.bar("Reading targets", connected.len());
-        let reading: Vec<_> = connected
+        let of_ours = connected.iter().map(|connected| owned.remove(&connected.name).unwrap_or_default());
+        let of_ours: Vec<Vec<Owned>> = of_ours.collect();
+        let asked: Vec<Asked> = connected
             .iter()
-            .map(|connected| {
-                let owned = owned.remove(&connected.name).unwrap_or_default();
-                let (known, stage) = (&known, &stage);
-                async move {
-                    let seen = connected.see(known, owned, &selection.also).await;
-                    stage.step();
-                    (connected.name.clone(), seen)
-                }
-            })
+            .zip(&of_ours)
+            .map(|(connected, owned)| asked(&selection.rules, &connected.name, owned))
             .collect();
-        inputs.targets = join_all(reading).await.into_iter().collect();
+        let shifts = async {
+            let period = window.pad(selection.back(), selection.ahead());
+            let (readings, requests) = self.ask(&readers, period).await;
+            inputs.readings = readings;
+            let known = inputs.known();
+            for (connected, asked) in connected.iter().zip(&asked) {
+                asked.emails.tell(&known.emails(&connected.name) | &selection.also);
+            }
+            requests
+        };
+        let stage = self.progress.bar("Reading targets", connected.len());
+        let reading = connected.iter().zip(&asked).zip(of_ours).map(|((connected, asked), owned)| {
+            let stage = &stage;
+            async move {
+                let seen = connected.see(asked, owned).await;
+                stage.step();
+                (connected.name.clone(), seen)
+            }
+        });
+        let (requests, targets) = tokio::join!(shifts, join_all(reading));
+        inputs.targets = targets.into_iter().collect();
         connected.iter().for_each(|connected| connected.context.prolong(self.deadlines.run));
         let unread = owned.into_iter().filter(|(_, owned)| !owned.is_empty()).map(|(name, owned)| {
             let why = if inputs.lost.contains(&name) { lost(owned.len()) } else { "it was not asked".into() };
             (name, Seen { owned, current: Err(why), tenures: BTreeMap::new() })
         });
         inputs.targets.extend(unread);
-        servers.extend(connected.iter().filter_map(|connected| connected.context.witness()));
-        inputs.witnesses.servers = servers;
+        let contexts = readers.iter().map(|reader| &reader.context).chain(connected.iter().map(|one| &one.context));
+        inputs.witnesses.servers = contexts.filter_map(Context::witness).collect();
         Ok((inputs, connected, requests))
     }
 
@@ -145,37 +163,38 @@ impl RunContext<'_> {
         asked: &BTreeMap<String, BTreeSet<OnCall>>,
         window: Period,
     ) -> Result<(Readings, SourceRequests)> {
-        let (readings, requests, _) = self.ask(asked, window).await?;
-        Ok((readings, requests))
+        Ok(self.ask(&self.readers(asked).await?, window).await)
     }
 
-    /// The same, and what the sources' servers said the time was.
-    async fn ask(
-        &self,
-        asked: &BTreeMap<String, BTreeSet<OnCall>>,
-        window: Period,
-    ) -> Result<(Readings, SourceRequests, Vec<Witness>)> {
-        let connecting = asked.iter().map(|(name, asked)| async move {
-            let config = self.config.sources.get(name).with_context(|| format!("there is no source '{name}'"))?;
-            let context = Context::new(self.clock, self.deadlines.sources).heeding(self.stop);
-            let source = config.connect(context.clone()).await.with_context(|| format!("source '{name}'"))?;
-            Ok::<_, anyhow::Error>((name, asked, source, context))
-        });
-        let connected = try_join_all(connecting).await?;
-        let stage = self.progress.bar("Reading schedules", connected.len());
-        let reading = connected.iter().map(|(_, asked, source, _)| async {
-            let answers = read_all(&**source, asked, window, self.deadlines.sources).await;
+    /// What each source says of `period`, and how many requests it took.
+    async fn ask(&self, readers: &[Reader<'_>], period: Period) -> (Readings, SourceRequests) {
+        let stage = self.progress.bar("Reading schedules", readers.len());
+        let reading = readers.iter().map(|reader| async {
+            let answers = read_all(&*reader.source, reader.asked, period, self.deadlines.sources).await;
             stage.step();
             answers
         });
         let answers = join_all(reading).await;
         let (mut readings, mut requests) = (Readings::new(), SourceRequests::new());
-        for ((name, _, _, context), answers) in connected.iter().zip(answers) {
+        for (Reader { name, context, .. }, answers) in readers.iter().zip(answers) {
             requests.insert((*name).clone(), context.requests());
             readings.extend(answers.into_iter().map(|(asked, answer)| (((*name).clone(), asked), answer)));
         }
-        let witnesses = connected.iter().filter_map(|(_, _, _, context)| context.witness()).collect();
-        Ok((readings, requests, witnesses))
+        (readings, requests)
+    }
+
+    /// Sets up every source that is asked something.
+    ///
+    /// # Errors
+    /// Where one cannot be set up, for instance because a secret is missing.
+    async fn readers<'a>(&self, asked: &'a BTreeMap<String, BTreeSet<OnCall>>) -> Result<Vec<Reader<'a>>> {
+        let connecting = asked.iter().map(|(name, asked)| async move {
+            let config = self.config.sources.get(name).with_context(|| format!("there is no source '{name}'"))?;
+            let context = Context::new(self.clock, self.deadlines.sources).heeding(self.stop);
+            let source = config.connect(context.clone()).await.with_context(|| format!("source '{name}'"))?;
+            Ok(Reader { name, asked, source, context })
+        });
+        try_join_all(connecting).await
     }
 
     /// Sets up every target called `names`.
@@ -224,9 +243,9 @@ fn lost(owned: usize) -> String {
     )
 }
 
-fn asked(known: &Known, target: &str, owned: &[Owned]) -> Asked {
-    let emails: BTreeSet<Email> = known.emails(target);
-    let entitlements = known.rules.iter().filter_map(|rule| rule.grant.get(target)).flatten().cloned().collect();
+/// What a target is asked for, by whoever will be known to be on call.
+fn asked(rules: &[Rule], target: &str, owned: &[Owned]) -> Asked {
+    let entitlements = rules.iter().filter_map(|rule| rule.grant.get(target)).flatten().cloned().collect();
     let owned = owned.iter().map(|owned| owned.grant.access.clone()).collect();
-    Asked { emails, entitlements, owned }
+    Asked { emails: Emails::awaited(), entitlements, owned }
 }

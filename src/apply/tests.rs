@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use super::*;
 use crate::audit::Record;
 use crate::domain::Reasons;
-use crate::domain::{AccountId, Asked, Current, Email, Entitlement, Period, Tenure};
+use crate::domain::{AccountId, Current, Email, Entitlement, Period, Tenure};
 use crate::net::Clock;
-use crate::target::Target;
+use crate::target::{Asked, Target};
 
 /// What the target does with the next call for an access of that account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

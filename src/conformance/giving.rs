@@ -7,9 +7,9 @@ use anyhow::Result;
 
 use super::{Actor, Contract, Step, listed, of};
 use crate::apply::Outcome;
-use crate::domain::{Access, Asked, Change, Current, Grant, GrantId, Held, Owned, Period, Reasons, Tenure};
+use crate::domain::{Access, Change, Current, Grant, GrantId, Held, Owned, Period, Reasons, Tenure};
 use crate::ledger::Entry;
-use crate::target::{Restored, Target};
+use crate::target::{Asked, Restored, Target};
 
 /// Readings while one grant is moved: enough to see an absence that lasts, and few enough for any rate limit.
 const LOOKS: usize = 5;

@@ -13,12 +13,10 @@ use anyhow::{Result, bail};
 use async_trait::async_trait;
 
 use crate::apply::Outcome;
-use crate::domain::{
-    Access, Account, Asked, Change, Current, Email, Entitlement, Grant, GrantId, Held, Period, Tenure,
-};
+use crate::domain::{Access, Account, Change, Current, Email, Entitlement, Grant, GrantId, Held, Period, Tenure};
 use crate::ledger::Entry;
 use crate::stop::Stop;
-use crate::target::Target;
+use crate::target::{Asked, Target};
 
 pub use check::{Conformed, Left, Question, check};
 pub use finding::{Finding, Findings, STEPS, Step, Verdict};

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use anyhow::Result;
 
 use super::{Actor, Contract, Step, Subject, listed, of};
-use crate::domain::{Account, Asked, Current, Email, Entitlement};
+use crate::domain::{Account, Current, Email, Entitlement};
+use crate::target::Asked;
 
 impl Contract<'_> {
     /// The account, and the entitlement that it does not hold yet, with the reading that shows this; `None` where there is
@@ -164,8 +165,11 @@ impl Contract<'_> {
     /// Where it has to end early.
     pub async fn tells_people_apart(&mut self, actor: &Actor) -> Result<()> {
         let emails = look_alikes(&actor.account.email);
-        let asked =
-            Asked { emails: emails.clone(), entitlements: [self.subject.spelling.clone()].into(), ..Asked::default() };
+        let asked = Asked {
+            emails: emails.iter().cloned().collect(),
+            entitlements: [self.subject.spelling.clone()].into(),
+            ..Asked::default()
+        };
         let Some(current) = self.reading(Step::LookAlikes, &asked).await? else { return Ok(()) };
         let seen = match current.accounts.iter().find(|one| one.id == actor.account.id || !emails.contains(&one.email))
         {

@@ -14,16 +14,14 @@ use super::{Actor, Bench, of};
 use crate::apply::{Applier, Outcome};
 use crate::audit::{Journal, What};
 use crate::decision::Inputs;
-use crate::domain::{
-    Asked, Change, Current, Entitlement, Grant, GrantId, OnDrift, Owned, Period, Plan, Reasons, revoke,
-};
+use crate::domain::{Change, Current, Entitlement, Grant, GrantId, OnDrift, Owned, Period, Plan, Reasons, revoke};
 use crate::ledger::{Entry, Ledger};
 use crate::net::Context;
 use crate::report::ChangeReport;
 use crate::selection::Selection;
 use crate::stop::Stop;
 use crate::survey::RunContext;
-use crate::target::{Target, TargetConfig};
+use crate::target::{Asked, Target, TargetConfig};
 
 /// The target, and what is kept of it.
 pub(super) struct Stand<'a> {

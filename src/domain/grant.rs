@@ -204,16 +204,6 @@ pub enum Tenure {
     Standing,
 }
 
-/// What a target is asked to show.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asked {
-    pub emails: BTreeSet<Email>,
-    /// As rules spell them; one may stand for many entitlements, as a tag does.
-    pub entitlements: BTreeSet<String>,
-    /// What we own there, which has to be shown as well although no rule may speak of it any more.
-    pub owned: BTreeSet<Access>,
-}
-
 /// One reading of a target.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Current {

@@ -31,7 +31,7 @@ pub use clock::{TOLERANCE, Witness, Witnesses};
 pub use desired::{Desired, Known, Wanted};
 pub use explain::Case;
 pub use grant::{
-    Access, Account, AccountId, Asked, Current, Entitlement, Grant, GrantId, Held, Owned, Reason, Reasons, Tenure,
+    Access, Account, AccountId, Current, Entitlement, Grant, GrantId, Held, Owned, Reason, Reasons, Tenure,
 };
 pub use limits::{Limits, Refusal};
 pub use ownership::{Aliases, Choice, Item, Purpose, release, revoke, unknown_id};

@@ -3,6 +3,7 @@
 //! A new target is one folder with its `Config` and its [`Target`] in `mod.rs` and the vendor's requests in `api.rs`, and
 //! here its module, its name in [`TargetConfig`] and a line in each of the two matches below that.
 
+mod asked;
 pub mod exec;
 pub mod file;
 pub mod github;
@@ -16,8 +17,10 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::domain::{Asked, Current, Entitlement, Grant, GrantId, Owned, Tenure};
+use crate::domain::{Current, Entitlement, Grant, GrantId, Owned, Tenure};
 use crate::net::Context;
+
+pub use asked::{Asked, Emails};
 
 /// Where access is given.
 #[async_trait]
@@ -27,6 +30,10 @@ pub trait Target: Send + Sync {
 
     /// The accounts behind the e-mails, what the spellings stand for, and every grant of these entitlements and of the
     /// accesses owned, whoever made it. A spelling that cannot be resolved is an error of its own inside the answer.
+    ///
+    /// It begins while the sources are still read. What spellings stand for is asked at once; who holds what only when the
+    /// e-mails are known, for a source may take long, and nobody is to rely on what was true before it. A target that looks
+    /// again before it gives may ask for all of it at once.
     async fn read(&self, asked: &Asked) -> Result<Current>;
 
     /// Gives access; what is already held (dates included, where it has dates) answers its own id.

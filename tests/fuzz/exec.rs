@@ -5,11 +5,11 @@ use std::fs;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use oncall_sync::domain::{Access, Asked, Current, Email, Entitlement, Grant, OnCall, Owned, Period, Reading, Reasons};
+use oncall_sync::domain::{Access, Current, Email, Entitlement, Grant, OnCall, Owned, Period, Reading, Reasons};
 use oncall_sync::harmless::is_harmful;
 use oncall_sync::net::{Clock, Context};
 use oncall_sync::source::SourceConfig;
-use oncall_sync::target::{Occupied, Restored, TargetConfig};
+use oncall_sync::target::{Asked, Occupied, Restored, TargetConfig};
 use tokio::time::Instant;
 
 use super::change::Format;
@@ -81,7 +81,7 @@ fn exec() {
             let grant = grant(window);
             let asked = asked(&grant);
             match target.read(&asked).await {
-                Ok(current) => is_current(&current, &asked),
+                Ok(current) => is_current(&current, &asked, asked.emails.known().await),
                 Err(error) => is_sentence(&format!("{error:#}")),
             }
             let owned =
@@ -130,8 +130,8 @@ fn is_reason(sentence: &str) {
     assert!(!sentence.contains(is_harmful), "{sentence:?}");
 }
 
-fn is_current(current: &Current, asked: &Asked) {
-    assert!(current.accounts.iter().all(|account| asked.emails.contains(&account.email)));
+fn is_current(current: &Current, asked: &Asked, emails: &BTreeSet<Email>) {
+    assert!(current.accounts.iter().all(|account| emails.contains(&account.email)));
     current.accounts.iter().for_each(|account| is_word(&account.id.0));
     assert_eq!(current.entitlements.keys().collect::<Vec<_>>(), asked.entitlements.iter().collect::<Vec<_>>());
     let mut known: BTreeSet<_> = asked.owned.iter().map(|access| &access.entitlement).collect();

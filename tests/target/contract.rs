@@ -11,10 +11,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use oncall_sync::conformance::{Actor, Bench, Contract, Given, STEPS, Step, Subject, Verdict};
 use oncall_sync::domain::{
-    Access, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Period, Reasons, Tenure,
+    Access, AccountId, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Period, Reasons, Tenure,
 };
 use oncall_sync::net::{Clock, Context};
-use oncall_sync::target::{Target, TargetConfig};
+use oncall_sync::target::{Asked, Emails, Target, TargetConfig};
 use tokio::time::Instant;
 
 /// Has an account that can be used, and holds nothing at first.
@@ -51,6 +51,11 @@ pub trait Stage {
 
     /// Whether accounts can be suspended, and CAROL's is.
     fn suspends(&self) -> bool {
+        false
+    }
+
+    /// Whether a reading asks who holds what before it is known who is on call, for the target looks again before it gives.
+    fn reads_ahead(&self) -> bool {
         false
     }
 
@@ -116,6 +121,7 @@ pub async fn run(stage: &mut dyn Stage) -> Vec<&'static str> {
     let actors = begins_empty(stage, &mut contract).await;
     contract.names_what_it_does_not_know(&actors.alice).await.expect("it goes on");
     contract.tells_people_apart(&actors.alice).await.expect("it goes on");
+    waits_for_the_emails(stage, &actors.alice, &mut skipped).await;
     let given = contract.gives_once(&actors.alice).await.expect("it goes on");
     hold(&contract, &[Step::Grant, Step::Shown, Step::GrantAgain, Step::Owned]);
     let given = given.expect("it was given");
@@ -133,6 +139,35 @@ pub async fn run(stage: &mut dyn Stage) -> Vec<&'static str> {
     refuses_a_wrong_token(stage, &mut skipped).await;
     stage.finish();
     skipped
+}
+
+/// A reading that begins before it is known who is on call waits for that, and shows what came to be meanwhile.
+async fn waits_for_the_emails(stage: &mut dyn Stage, alice: &Actor, skipped: &mut Vec<&'static str>) {
+    let asked = Asked { emails: Emails::awaited(), ..asked(&[], &[stage.entitlement()]) };
+    let (early, other) = (connect(&stage.config()).await, connect(&stage.config()).await);
+    let wanted = grant(alice, shift(8));
+    let mut reading = early.read(&asked);
+    // The other's readings leave the early one the time for everything that it asks without e-mails.
+    let given = async {
+        for _ in 0..2 {
+            other.read(&self::asked(&[ALICE], &[stage.entitlement()])).await.expect("a reading");
+        }
+        other.grant(&wanted).await.expect("it is given")
+    };
+    let id = tokio::select! {
+        biased;
+        over = &mut reading => panic!("nobody has said yet who is on call: {over:?}"),
+        id = given => id,
+    };
+    asked.emails.tell([Email::new(ALICE)].into());
+    let current = reading.await.expect("a reading");
+    assert!(current.accounts.iter().any(|account| account.id == alice.account.id), "{current:?}");
+    if stage.reads_ahead() {
+        skipped.push("holdings after shifts");
+    } else {
+        assert!(current.grants.iter().any(|held| held.id == id), "given before the shifts were known: {current:?}");
+    }
+    other.revoke(&owned(&id, &wanted)).await.expect("it is taken back");
 }
 
 /// Nothing has failed so far, and these steps were looked at.

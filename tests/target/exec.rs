@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use oncall_sync::domain::{Access, Asked, Email, Entitlement, Grant, GrantId, Owned, Reasons, Tenure};
-use oncall_sync::target::{Occupied, Restored, Target, TargetConfig};
+use oncall_sync::domain::{Access, Email, Entitlement, Grant, GrantId, Owned, Reasons, Tenure};
+use oncall_sync::target::{Asked, Occupied, Restored, Target, TargetConfig};
 use serde_json::json;
 
 use super::contract::{self, ALICE, BOB, CAROL, Stage, WrongToken, asked, context, shift};

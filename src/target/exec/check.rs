@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::Asked;
 use super::api;
-use crate::domain::{Access, Account, AccountId, Asked, Current, Email, Entitlement, GrantId, Held};
+use crate::domain::{Access, Account, AccountId, Current, Email, Entitlement, GrantId, Held};
 use crate::exec::{Each, Words, check_dates};
 use crate::harmless::shown;
 
@@ -11,24 +12,29 @@ use crate::harmless::shown;
 ///
 /// # Errors
 /// The first thing in it that makes no sense, in a sentence.
-pub fn current(reading: api::Reading, asked: &Asked, words: &Words) -> Result<Current, String> {
-    let accounts = accounts(reading.accounts, asked, words)?;
+pub fn current(
+    reading: api::Reading,
+    asked: &Asked,
+    emails: &BTreeSet<Email>,
+    words: &Words,
+) -> Result<Current, String> {
+    let accounts = accounts(reading.accounts, emails, words)?;
     let entitlements = entitlements(reading.entitlements, asked, words)?;
     // The first of two with the same id stays, and the one just read knows today's name.
     let mut known: BTreeSet<Entitlement> = entitlements.values().flatten().flatten().cloned().collect();
     known.extend(asked.owned.iter().map(|access| access.entitlement.clone()));
     let grants = grants(reading.grants, &known, words)?;
     let absent = reading.absent.iter().filter_map(|(email, why)| Some((Email::new(email), words.remark(why)?)));
-    let absent = absent.filter(|(email, _)| asked.emails.contains(email)).collect();
+    let absent = absent.filter(|(email, _)| emails.contains(email)).collect();
     Ok(Current { accounts, absent, entitlements, grants })
 }
 
-fn accounts(listed: Vec<api::Account>, asked: &Asked, words: &Words) -> Result<Vec<Account>, String> {
+fn accounts(listed: Vec<api::Account>, emails: &BTreeSet<Email>, words: &Words) -> Result<Vec<Account>, String> {
     let mut seen = BTreeSet::new();
     let account = |api::Account { id, email, suspended }: api::Account| {
         words.word("the id of an account", &id)?;
         let address = Email::new(words.word(&format!("the e-mail of account '{}'", shown(&id)), &email)?);
-        if !asked.emails.contains(&address) {
+        if !emails.contains(&address) {
             return Err(format!("account '{}' is for {}, who was not asked for", shown(&id), shown(&email)));
         }
         if !seen.insert(id.clone()) {

@@ -9,8 +9,8 @@ use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
-use super::{Occupied, Restored, known, not_given, not_taken_back, nothing_given};
-use crate::domain::{Asked, Current, Entitlement, Grant, GrantId, Owned, Tenure};
+use super::{Asked, Occupied, Restored, known, not_given, not_taken_back, nothing_given};
+use crate::domain::{Current, Entitlement, Grant, GrantId, Owned, Tenure};
 use crate::exec::{Command, Refused};
 use crate::net::Context;
 use api::{Amend, Describe, Description, Give, Given, Gone, Read, Reading, Revoke};
@@ -96,13 +96,14 @@ impl super::Target for Exec {
 
     async fn read(&self, asked: &Asked) -> Result<Current> {
         self.described().await?;
+        let emails = asked.emails.known().await;
         let request = Read {
-            emails: asked.emails.iter().map(ToString::to_string).collect(),
+            emails: emails.iter().map(ToString::to_string).collect(),
             entitlements: asked.entitlements.iter().cloned().collect(),
             owned: asked.owned.iter().map(access).collect(),
         };
         let reading: Reading = self.command.call("read", &request).await?;
-        check::current(reading, asked, self.command.words()).map_err(|why| self.command.unusable("read", &why))
+        check::current(reading, asked, emails, self.command.words()).map_err(|why| self.command.unusable("read", &why))
     }
 
     async fn grant(&self, wanted: &Grant) -> Result<GrantId> {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::domain::{Access, Account, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Tenure};
+use super::super::Asked;
+use crate::domain::{Access, Account, AccountId, Current, Email, Entitlement, Grant, GrantId, Held, Tenure};
 use crate::near::hint;
 use crate::target::Occupied;
 
@@ -137,7 +138,7 @@ impl Document {
     }
 
     /// What is asked for. Grants that have ended are history, and nobody holds them.
-    pub fn show(&self, asked: &Asked, now: DateTime<Utc>) -> Current {
+    pub fn show(&self, asked: &Asked, emails: &BTreeSet<Email>, now: DateTime<Utc>) -> Current {
         let entitlements: BTreeMap<_, _> = asked
             .entitlements
             .iter()
@@ -148,10 +149,10 @@ impl Document {
         let grants = grants
             .filter(|held| wanted.contains(&held.access.entitlement) || asked.owned.contains(&held.access))
             .collect();
-        Current { accounts: self.accounts(asked), entitlements, grants, ..Current::default() }
+        Current { accounts: self.accounts(emails), entitlements, grants, ..Current::default() }
     }
 
-    fn accounts(&self, asked: &Asked) -> Vec<Account> {
+    fn accounts(&self, emails: &BTreeSet<Email>) -> Vec<Account> {
         let anybody = |email: &Email| {
             let id = AccountId(email.to_string());
             Account { id, email: email.clone(), suspended: false }
@@ -161,8 +162,8 @@ impl Document {
             Account { id, email, suspended: suspended.unwrap_or(false) }
         };
         match &self.accounts {
-            None => asked.emails.iter().map(anybody).collect(),
-            Some(all) => all.iter().map(listed).filter(|account| asked.emails.contains(&account.email)).collect(),
+            None => emails.iter().map(anybody).collect(),
+            Some(all) => all.iter().map(listed).filter(|account| emails.contains(&account.email)).collect(),
         }
     }
 

@@ -13,8 +13,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
+use super::Asked;
 use super::known;
-use crate::domain::{Asked, Current, Entitlement, Grant, GrantId, Owned, Tenure};
+use crate::domain::{Current, Entitlement, Grant, GrantId, Owned, Tenure};
 use crate::net::Context;
 use document::Edit;
 use store::Store;
@@ -128,8 +129,8 @@ impl super::Target for File {
     }
 
     async fn read(&self, asked: &Asked) -> Result<Current> {
-        let asked = asked.clone();
-        self.blocking(move |store, _, now| Ok(store.read()?.show(&asked, now))).await
+        let (asked, emails) = (asked.clone(), asked.emails.known().await.clone());
+        self.blocking(move |store, _, now| Ok(store.read()?.show(&asked, &emails, now))).await
     }
 
     async fn grant(&self, wanted: &Grant) -> Result<GrantId> {

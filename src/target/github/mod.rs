@@ -44,8 +44,8 @@ use self::credential::{Installed, Signed};
 use self::people::{People, Ways};
 use self::seen::{Place, Seen, number};
 use self::teams::Teams;
-use super::{NotGiven, Occupied, known, not_given, not_taken_back, nothing_given};
-use crate::domain::{Access, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure};
+use super::{Asked, NotGiven, Occupied, known, not_given, not_taken_back, nothing_given};
+use crate::domain::{Access, AccountId, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure};
 use crate::net::http::{Credential, is_refusal};
 use crate::net::jwt::Signer;
 use crate::net::{self, Context};
@@ -320,8 +320,10 @@ impl super::Target for GitHub {
         let ways = Ways { logins: &self.logins, enterprise: self.enterprise.as_deref() };
         let (people, teams) = tokio::try_join!(
             async {
-                people::find(&self.api, &ways, &asked.emails).await.context("the people of GitHub cannot be looked up")
+                let emails = asked.emails.known().await;
+                people::find(&self.api, &ways, emails).await.context("the people of GitHub cannot be looked up")
             },
+            // At once, for nobody relies on it alone: everybody is looked at once more before they are added.
             async {
                 teams::find(&self.api, &asked.entitlements, &owned).await.context("the teams of GitHub cannot be read")
             },

@@ -133,7 +133,7 @@ fn owned() -> Owned {
 }
 
 fn asked() -> Asked {
-    let emails = BTreeSet::from([Email::new("ada@example.com")]);
+    let emails = [Email::new("ada@example.com")].into();
     Asked { emails, entitlements: BTreeSet::from(["dba".into()]), owned: BTreeSet::new() }
 }
 

@@ -31,8 +31,8 @@ use serde::Deserialize;
 use self::api::Api;
 use self::credential::{App, OAuth, api_token};
 use self::groups::{Filled, resolve};
-use super::{known, not_given, not_taken_back, nothing_given};
-use crate::domain::{Access, AccountId, Asked, Current, Entitlement, Grant, GrantId, Held, Owned, Tenure};
+use super::{Asked, known, not_given, not_taken_back, nothing_given};
+use crate::domain::{Access, AccountId, Current, Entitlement, Grant, GrantId, Held, Owned, Tenure};
 use crate::harmless::shown;
 use crate::net::http::{Credential, is_refusal};
 use crate::net::{self, Context};
@@ -225,6 +225,7 @@ impl super::Target for Okta {
             let resolved =
                 resolve(&self.api, &asked.entitlements).await.context("the groups of Okta cannot be read")?;
             let found: BTreeSet<_> = resolved.values().flatten().flatten().cloned().collect();
+            asked.emails.known().await;
             let new = self.members(found.iter().filter(|group| !owned.contains(*group))).await?;
             Ok((resolved, found, new))
         };
@@ -232,10 +233,16 @@ impl super::Target for Okta {
             let any = !asked.entitlements.is_empty() || !owned.is_empty();
             Ok(if any { Filled::read(&self.api).await } else { Filled::default() })
         };
-        let accounts =
-            async { people::accounts(&self.api, &asked.emails).await.context("the users of Okta cannot be read") };
+        let ours = async {
+            asked.emails.known().await;
+            self.members(owned.iter()).await
+        };
+        let accounts = async {
+            let emails = asked.emails.known().await;
+            people::accounts(&self.api, emails).await.context("the users of Okta cannot be read")
+        };
         let (accounts, (mut entitlements, found, mut listed), ours, filled) =
-            tokio::try_join!(accounts, groups, self.members(owned.iter()), rules)?;
+            tokio::try_join!(accounts, groups, ours, rules)?;
         for (group, listing) in ours {
             if let Listed::Hidden(why) = &listing {
                 bail!(

@@ -26,10 +26,8 @@ use self::amend::{Calls, Refusal, has_dates};
 use self::api::{Api, instant, is_same, term, timestamp};
 use self::sign::Keys;
 use self::wire::{AccountAttachment, AccountGrant};
-use super::{known, not_given, not_taken_back, nothing_given};
-use crate::domain::{
-    Access, Account, AccountId, Asked, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure,
-};
+use super::{Asked, known, not_given, not_taken_back, nothing_given};
+use crate::domain::{Access, Account, AccountId, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure};
 use crate::net::{self, Context, grpc};
 use crate::secret::SecretRef;
 use crate::span::Span;
@@ -250,16 +248,18 @@ impl super::Target for StrongDm {
 
     async fn read(&self, asked: &Asked) -> Result<Current> {
         // Grants need no account to be read: both ways go side by side.
+        let accounts = async { self.accounts(asked.emails.known().await).await };
         let grants = async {
             let resolved = resolve::resolve(&self.api, &asked.entitlements).await;
             let entitlements = resolved.context("the resources and roles of strongDM cannot be read")?;
             // The first of two with the same id stays, and the one just read knows today's name.
             let mut wanted: BTreeSet<_> = entitlements.values().flatten().flatten().cloned().collect();
             wanted.extend(asked.owned.iter().map(|access| access.entitlement.clone()));
+            asked.emails.known().await;
             let grants = self.grants(&wanted).await?;
             Ok((entitlements, wanted, grants))
         };
-        let (accounts, (entitlements, wanted, grants)) = tokio::try_join!(self.accounts(&asked.emails), grants)?;
+        let (accounts, (entitlements, wanted, grants)) = tokio::try_join!(accounts, grants)?;
         *self.seen() = Seen { grants: grants.clone(), entitlements: wanted };
         Ok(Current { accounts, entitlements, grants: grants.into_values().collect(), ..Current::default() })
     }

@@ -82,7 +82,7 @@ async fn members_of_child_teams_are_not_members_of_this_one() {
         connect(&fake).await.revoke(&ours).await.expect("gone already");
         assert_eq!((fake.events(), fake.members(11)), (vec![], vec!["alice-gh".to_owned()]));
         let owned = std::collections::BTreeSet::from([ours.grant.access.clone()]);
-        let asked = oncall_sync::domain::Asked { owned, ..oncall_sync::domain::Asked::default() };
+        let asked = oncall_sync::target::Asked { owned, ..oncall_sync::target::Asked::default() };
         assert_eq!(reading(&config(&fake.toml()), &asked).await.grants, [], "what is owned and gone is not shown");
     }
 }
@@ -214,7 +214,7 @@ async fn whatever_is_gone_already_is_taken_back() {
             connect(&fake).await.revoke(&ours).await.unwrap_or_else(|error| panic!("{what}, {absent}: {error:#}"));
             assert_eq!(fake.events(), [""; 0], "{what}, {absent}: nobody else lost anything");
             let owned = std::collections::BTreeSet::from([ours.grant.access.clone()]);
-            let asked = oncall_sync::domain::Asked { owned, ..oncall_sync::domain::Asked::default() };
+            let asked = oncall_sync::target::Asked { owned, ..oncall_sync::target::Asked::default() };
             assert_eq!(reading(&config(&fake.toml()), &asked).await.grants, [], "{what}: and is not shown");
         }
     }

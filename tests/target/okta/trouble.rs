@@ -82,7 +82,7 @@ async fn what_is_gone_is_taken_back_already() {
         fake.change(happens);
         target.revoke(&ours(1, ALICE)).await.unwrap_or_else(|error| panic!("{what}: {error:#}"));
         let by_ownership = contract::asked(&[], &[]);
-        let owned = oncall_sync::domain::Asked { owned: [wanted(1, ALICE).access].into(), ..by_ownership };
+        let owned = oncall_sync::target::Asked { owned: [wanted(1, ALICE).access].into(), ..by_ownership };
         let current = connect(&fake).await.read(&owned).await.unwrap_or_else(|error| panic!("{what}: {error:#}"));
         assert_eq!(current.grants, [], "{what}");
     }

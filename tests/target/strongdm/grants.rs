@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use oncall_sync::domain::{Asked, Held, Owned, Period};
-use oncall_sync::target::Occupied;
+use oncall_sync::domain::{Held, Owned, Period};
+use oncall_sync::target::{Asked, Occupied};
 use tonic::Code;
 
 use super::*;

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use super::*;
 use crate::command::Hidden;
 
+fn emails() -> BTreeSet<Email> {
+    [Email::new("ada@example.com"), Email::new("bob@example.com")].into()
+}
+
 fn asked() -> Asked {
     let owned = Access { account: "9".into(), entitlement: Entitlement { id: "g-9".into(), name: "old".into() } };
-    Asked {
-        emails: [Email::new("ada@example.com"), Email::new("bob@example.com")].into(),
-        entitlements: ["dba".to_owned()].into(),
-        owned: [owned].into(),
-    }
+    Asked { emails: emails().into_iter().collect(), entitlements: ["dba".to_owned()].into(), owned: [owned].into() }
 }
 
 fn whole() -> Value {
@@ -30,7 +30,7 @@ fn whole() -> Value {
 fn read(answer: Value) -> Result<Current, String> {
     let secret = SecretString::from("hunter2");
     let words = Words::new(Hidden::new([("TOKEN", &secret)]));
-    current(serde_json::from_value(answer).expect("an answer"), &asked(), &words)
+    current(serde_json::from_value(answer).expect("an answer"), &asked(), &emails(), &words)
 }
 
 #[test]
