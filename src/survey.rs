@@ -115,31 +115,26 @@ impl RunContext<'_> {
             lost: owned.keys().filter(|name| !self.config.targets.contains_key(*name)).cloned().collect(),
             witnesses: Witnesses::default(),
         };
-        let of_ours = connected.iter().map(|connected| owned.remove(&connected.name).unwrap_or_default());
-        let of_ours: Vec<Vec<Owned>> = of_ours.collect();
-        let asked: Vec<Asked> = connected
-            .iter()
-            .zip(&of_ours)
-            .map(|(connected, owned)| asked(&selection.rules, &connected.name, owned))
-            .collect();
+        let asking = connected.iter().map(|connected| {
+            let owned = owned.remove(&connected.name).unwrap_or_default();
+            (connected, asked(&selection.rules, &connected.name, &owned), owned)
+        });
+        let asking: Vec<(&Connected, Asked, Vec<Owned>)> = asking.collect();
         let shifts = async {
             let period = window.pad(selection.back(), selection.ahead());
             let (readings, requests) = self.ask(&readers, period).await;
             inputs.readings = readings;
             let known = inputs.known();
-            for (connected, asked) in connected.iter().zip(&asked) {
+            for (connected, asked, _) in &asking {
                 asked.emails.tell(&known.emails(&connected.name) | &selection.also);
             }
             requests
         };
         let stage = self.progress.bar("Reading targets", connected.len());
-        let reading = connected.iter().zip(&asked).zip(of_ours).map(|((connected, asked), owned)| {
-            let stage = &stage;
-            async move {
-                let seen = connected.see(asked, owned).await;
-                stage.step();
-                (connected.name.clone(), seen)
-            }
+        let reading = asking.iter().map(async |(connected, asked, owned)| {
+            let seen = connected.see(asked, owned.clone()).await;
+            stage.step();
+            (connected.name.clone(), seen)
         });
         let (requests, targets) = tokio::join!(shifts, join_all(reading));
         inputs.targets = targets.into_iter().collect();
