@@ -170,6 +170,24 @@ async fn waits_for_the_emails(stage: &mut dyn Stage, alice: &Actor, skipped: &mu
     other.revoke(&owned(&id, &wanted)).await.expect("it is taken back");
 }
 
+/// What a spelling stands for is asked before it is known who is on call; `is_asked` says so by the stand-in's word.
+pub async fn asks_for_names_at_once(config: &TargetConfig, spelling: &str, is_asked: impl Fn() -> bool) {
+    let asked = Asked { emails: Emails::awaited(), ..asked(&[], &[spelling]) };
+    let target = connect(config).await;
+    let seen = async {
+        while !is_asked() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let early = async {
+        tokio::select! {
+            over = target.read(&asked) => panic!("nobody has said yet who is on call: {over:?}"),
+            () = seen => {}
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), early).await.expect("the name is asked for");
+}
+
 /// Nothing has failed so far, and these steps were looked at.
 #[track_caller]
 fn hold(contract: &Contract, steps: &[Step]) {

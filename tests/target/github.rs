@@ -170,6 +170,12 @@ async fn keeps_the_contract_where_single_sign_on_tells_who_is_who() {
 }
 
 #[tokio::test]
+async fn teams_are_asked_for_while_schedules_are_read() {
+    let fake = GitHub::start(with_saml());
+    contract::asks_for_names_at_once(&config(&fake.toml()), TEAM, || fake.count("POST /graphql") > 0).await;
+}
+
+#[tokio::test]
 async fn keeps_the_contract_as_an_app_with_logins_written_down() {
     let fake = GitHub::start(world().with(|world| world.absent = 404));
     let toml = with_logins(&fake.toml_app(), &[(ALICE, "alice-gh"), (BOB, "bob-gh")]);

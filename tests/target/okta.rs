@@ -146,6 +146,13 @@ async fn keeps_the_contract_with_an_api_token() {
 }
 
 #[tokio::test]
+async fn names_are_asked_for_while_schedules_are_read() {
+    let stage = OktaStage::with_token(world());
+    let is_asked = || stage.fake.count("GET", "/api/v1/groups") > 0;
+    contract::asks_for_names_at_once(&stage.config(), GROUP, is_asked).await;
+}
+
+#[tokio::test]
 async fn keeps_the_contract_where_a_full_page_is_followed_by_an_empty_one() {
     let mut stage = OktaStage::with_token(world().manners(|manners| {
         manners.empty_last_page = true;

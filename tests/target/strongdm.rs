@@ -148,6 +148,13 @@ async fn keeps_the_contract_where_grants_may_overlap() {
 }
 
 #[tokio::test]
+async fn names_are_asked_for_while_schedules_are_read() {
+    let stage = StrongDmStage::new(DATABASE, |_| ());
+    let is_asked = || stage.fake.count("Resources.List") > 0;
+    contract::asks_for_names_at_once(&stage.config(), stage.entitlement(), is_asked).await;
+}
+
+#[tokio::test]
 async fn keeps_the_contract_where_grants_must_not_overlap() {
     let mut stage = StrongDmStage::new(DATABASE, |manners| manners.several = Several::Disjoint);
     assert_eq!(contract::run(&mut stage).await, ["watch"]);
