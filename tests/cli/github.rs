@@ -189,7 +189,7 @@ fn who_cannot_be_told_this_minute_keeps_what_they_have() {
         Fault::Html(503),
         Fault::NotFound,
     ];
-    for fault in faults {
+    side_by_side(faults, |fault| {
         let shop = Shop::new(acme().saml(1, "alice@example.com"), &[("database", "alice", -1, 4)], DATABASE);
         let config = shop.desk.read("oncall-sync.toml");
         let without: Vec<&str> = config.lines().filter(|line| !line.starts_with("logins")).collect();
@@ -204,5 +204,5 @@ fn who_cannot_be_told_this_minute_keeps_what_they_have() {
         }
         shop.run(2, &[]).exits(0).says(&["Nothing to do"]);
         assert_eq!(shop.github.events(), ["added alice-gh in oncall-dba"], "{fault:?}");
-    }
+    });
 }

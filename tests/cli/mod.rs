@@ -254,6 +254,12 @@ pub fn held(
     (account.into(), resource.into(), from, until)
 }
 
+/// Does `work` with all items at the same time, for work that waits for what does not come.
+pub fn side_by_side<T: Send>(items: impl IntoIterator<Item = T>, work: impl Fn(T) + Sync) {
+    let work = &work;
+    std::thread::scope(|scope| items.into_iter().for_each(|item| drop(scope.spawn(move || work(item)))));
+}
+
 /// A file for its owner alone.
 pub fn secret(path: &Path, content: &str) {
     use std::os::unix::fs::PermissionsExt as _;

@@ -107,7 +107,7 @@ grant.strongdm = ["prod-mysql"]
 
 #[test]
 fn one_of_three_sources_is_down() {
-    for down in ["pagerduty", "north", "south"] {
+    side_by_side(["pagerduty", "north", "south"], |down| {
         let office = Office::with(rota(), organisation(), THREE_SOURCES);
         office.desk.write("north.csv", rota_of("carol"));
         office.desk.write("south.csv", rota_of("carol"));
@@ -134,7 +134,7 @@ fn one_of_three_sources_is_down() {
             assert!(of(&before, account, resource));
             assert_eq!(of(&after, account, resource), down == source, "{down} is down: {account} {resource}");
         }
-    }
+    });
 }
 
 #[test]

@@ -263,17 +263,21 @@ fn a_holder_that_is_cut_off_stops_before_another_can_begin() {
 fn round_trips_do_not_grow_with_the_grants() {
     let Some(database) = postgres::database() else { return };
     let way = Way::to(database.server.port());
+    // But for the renewals of the lock: one every two seconds, and none in a dry run.
     let trips = |office: &Office, arguments: &[&str]| {
         way.trips.store(0, Ordering::SeqCst);
+        let start = Instant::now();
         office.run(arguments).exits(0);
-        way.trips.load(Ordering::SeqCst)
+        let seconds = if arguments.is_empty() { start.elapsed().as_secs() } else { 0 };
+        let renewals = usize::try_from(seconds / 2).expect("a run ends");
+        way.trips.load(Ordering::SeqCst).saturating_sub(renewals)
     };
     let office = office(1000, &way.url(&database));
     let all = trips(&office, &[]);
     office.has_each_once(1000);
     let idle = trips(&office, &[]);
     let dry = trips(&office, &["--dry-run"]);
-    // A renewal every two seconds counts as well, and outcomes are written as they come, on a busy machine in more pieces.
+    // Outcomes are written as they come, on a busy machine in more pieces.
     assert!(idle <= 12 && dry <= 8 && all <= 120, "{all} for 1,000 grants, {idle} idle, {dry} dry");
     println_trips(all, idle, dry);
 }

@@ -86,7 +86,7 @@ fn who_has_no_account_on_one_is_served_on_the_others() {
 /// The three others are served, the report says which one is not, why, and for whom, and the next run makes it good.
 #[track_caller]
 fn holds_up_nobody(target: &str, ways: &[(Down, &str)]) {
-    for (down, why) in ways {
+    side_by_side(ways, |(down, why)| {
         let acme = Acme::new();
         acme.down(target, *down);
         let start = Instant::now();
@@ -107,7 +107,7 @@ fn holds_up_nobody(target: &str, ways: &[(Down, &str)]) {
         acme.all_but(&[(target, 0)]);
         acme.up();
         acme.converges();
-    }
+    });
 }
 
 #[test]
@@ -138,12 +138,13 @@ fn a_command_that_is_down_holds_up_nobody_on_the_others() {
 /// Bob takes over from Alice, four hours early, while one target is down: there Alice keeps what she has until it is back.
 #[test]
 fn a_hand_over_is_made_good_where_a_target_was_down() {
-    for (target, down) in [
+    let ways = [
         ("strongdm", Down::Refused),
         ("okta", Down::Unavailable),
         ("github", Down::WrongCredential),
         ("groups", Down::Fails),
-    ] {
+    ];
+    side_by_side(ways, |(target, down)| {
         let acme = Acme::with(rota());
         acme.run(&[]).exits(0);
         acme.hold(0, &["alice"], ("", &[]));
@@ -164,7 +165,7 @@ fn a_hand_over_is_made_good_where_a_target_was_down() {
         acme.run_at(14, &[]).exits(0).says(&["3 taken back"]);
         acme.hold(14, &[], ("", &[]));
         acme.run_at(15, &[]).exits(0).says(&["Nothing to do"]);
-    }
+    });
 }
 
 /// Nothing is given before all is read: reading that takes all the time there is would take everybody's access.
@@ -188,7 +189,8 @@ fn hanging_sources_and_targets_leave_time_for_giving() {
 
 #[test]
 fn one_that_breaks_in_the_middle_of_giving_holds_up_nobody() {
-    for fault in [Fault::Break, Fault::Refuse(Code::FailedPrecondition), Fault::Hang, Fault::DoneInSilence] {
+    let faults = [Fault::Break, Fault::Refuse(Code::FailedPrecondition), Fault::Hang, Fault::DoneInSilence];
+    side_by_side(faults, |fault| {
         let acme = Acme::new();
         if matches!(fault, Fault::Hang | Fault::DoneInSilence) {
             acme.configure("deadline = \"5s\"", RULES);
@@ -204,5 +206,5 @@ fn one_that_breaks_in_the_middle_of_giving_holds_up_nobody() {
 
         acme.up();
         acme.converges();
-    }
+    });
 }

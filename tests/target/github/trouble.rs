@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::*;
@@ -20,7 +21,8 @@ async fn a_passing_limit_is_waited_out_wherever_it_comes() {
         Fault::Primary { status: 403, reset: 1 },
         Fault::Primary { status: 429, reset: 1 },
     ];
-    for limit in limits {
+    // Side by side, for each is waited out.
+    let waited_out = limits.map(async |limit| {
         let fake = GitHub::start(with_saml());
         let target = connect(&fake).await;
         for needle in ["", "/graphql", "PUT", "DELETE"] {
@@ -34,13 +36,14 @@ async fn a_passing_limit_is_waited_out_wherever_it_comes() {
         target.revoke(&owned(&id, &wanted)).await.expect("taken back at the second attempt");
         assert_eq!(fake.count("DELETE"), 2, "{limit:?}");
         assert_eq!(fake.events(), ["added alice-gh in oncall-dba", "removed alice-gh from oncall-dba"], "{limit:?}");
-    }
+    });
+    join_all(waited_out).await;
 }
 
 /// The reset is in the service's own time, which may be far from ours.
 #[tokio::test]
 async fn a_limits_end_is_taken_by_the_clock_of_whoever_set_it() {
-    for ahead in [TimeDelta::days(40), TimeDelta::days(-40)] {
+    let waited_out = [TimeDelta::days(40), TimeDelta::days(-40)].map(async |ahead| {
         let fake = GitHub::start(with_saml());
         fake.set_clock(now() + ahead);
         fake.fail("/graphql", 1, Fault::Primary { status: 403, reset: 2 });
@@ -48,7 +51,8 @@ async fn a_limits_end_is_taken_by_the_clock_of_whoever_set_it() {
         let current = read(&fake, &[ALICE], &[TEAM]).await;
         assert_eq!(ids(&current), ["1"]);
         assert!((Duration::from_secs(1)..AT_ONCE).contains(&start.elapsed()), "{ahead}: {:?}", start.elapsed());
-    }
+    });
+    join_all(waited_out).await;
 }
 
 #[tokio::test]
@@ -152,7 +156,8 @@ async fn a_passing_failure_is_tried_again() {
 
 #[tokio::test]
 async fn a_change_whose_reply_was_lost_is_made_once_and_recognised() {
-    for fault in [Fault::DoneBut(502), Fault::DoneBut(503), Fault::Lost(Loss::After(0)), Fault::Html(503)] {
+    let faults = [Fault::DoneBut(502), Fault::DoneBut(503), Fault::Lost(Loss::After(0)), Fault::Html(503)];
+    let waited_out = faults.map(async |fault| {
         for absent in [204, 404] {
             let fake = GitHub::start(with_saml().with(|world| world.absent = absent));
             let target = connect(&fake).await;
@@ -167,7 +172,8 @@ async fn a_change_whose_reply_was_lost_is_made_once_and_recognised() {
                 "{fault:?}"
             );
         }
-    }
+    });
+    join_all(waited_out).await;
 }
 
 #[tokio::test]

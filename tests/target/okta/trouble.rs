@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use oncall_sync::domain::Owned;
 use oncall_sync::net::Clock;
 use tokio::time::Instant;
@@ -28,7 +29,7 @@ async fn a_passing_failure_is_tried_again() {
         Fault::TooManyAtOnce,
         Fault::Lost(Loss::After(0)),
     ];
-    for fault in faults {
+    let waited_out = faults.map(async |fault| {
         let fake = Okta::start(world().member(&group(1), &user(2)));
         for needle in ["/api/v1/users?", "/api/v1/groups?", MEMBERS] {
             fake.fail(needle, 1, fault.clone());
@@ -36,7 +37,8 @@ async fn a_passing_failure_is_tried_again() {
         let current = read(&fake).await.unwrap_or_else(|error| panic!("{fault:?}: {error:#}"));
         assert_eq!((current.accounts.len(), current.grants.len()), (1, 1), "{fault:?}");
         assert!(fake.is_spent(), "{fault:?}");
-    }
+    });
+    join_all(waited_out).await;
 }
 
 /// Both are idempotent: what is not known to have been done is done again.
@@ -50,7 +52,7 @@ async fn a_change_whose_reply_was_lost_is_no_failure() {
         Fault::Html(503),
         Fault::RateLimited { seconds: 1 },
     ];
-    for fault in faults {
+    let waited_out = faults.map(async |fault| {
         let fake = Okta::start(world());
         let target = connect(&fake).await;
         fake.fail_at("PUT", "", 1, fault.clone());
@@ -59,7 +61,8 @@ async fn a_change_whose_reply_was_lost_is_no_failure() {
         fake.fail_at("DELETE", "", 1, fault.clone());
         target.revoke(&ours(1, ALICE)).await.expect("it is taken back");
         assert_eq!(fake.members(&group(1)), [""; 0], "{fault:?}");
-    }
+    });
+    join_all(waited_out).await;
 }
 
 #[tokio::test]
@@ -195,7 +198,7 @@ async fn a_token_revoked_in_mid_run_is_an_error_at_once() {
 /// Its clock an hour ahead of ours, and an hour behind: the reset is by its own.
 #[tokio::test]
 async fn a_rate_limit_is_waited_out_by_okta_s_own_clock() {
-    for hours in [1, -1] {
+    let waited_out = [1, -1].map(async |hours| {
         let fake = Okta::start(world());
         fake.ahead(TimeDelta::hours(hours));
         fake.fail("/api/v1/", 1, Fault::RateLimited { seconds: 3 });
@@ -206,7 +209,8 @@ async fn a_rate_limit_is_waited_out_by_okta_s_own_clock() {
             "{:?}",
             start.elapsed()
         );
-    }
+    });
+    join_all(waited_out).await;
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use oncall_sync::domain::Current;
 use oncall_sync::net::{Clock, Context};
 use tokio::time::Instant;
@@ -88,14 +89,15 @@ async fn a_revocation_whose_reply_was_lost_is_success() {
 #[tokio::test]
 async fn a_passing_failure_is_tried_again() {
     let faults = [Fault::Refuse(Code::Unavailable), Fault::RateLimit(None), Fault::LostReply];
-    for fault in faults {
+    let waited_out = faults.map(async |fault| {
         for method in ["Accounts.List", "Resources.List", "AccountGrants.List"] {
             let fake = start(|_| {});
             fake.trouble(Trouble::new(method, fault));
             let current = read(&fake).await.expect("a reading");
             assert_eq!(current.accounts.len(), 1, "{method} {fault:?}");
         }
-    }
+    });
+    join_all(waited_out).await;
 }
 
 #[tokio::test]
