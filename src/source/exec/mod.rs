@@ -7,7 +7,6 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 
 use crate::domain::{Coverage, Email, OnCall, Period, Person, Reading, Schedule, Shift};
 use crate::exec::{Command, Each, Words, check_dates};
@@ -93,9 +92,7 @@ fn reading(answer: api::Schedule, window: Period, words: &Words) -> Result<Readi
     let mut shifts = BTreeSet::new();
     for shift in listed {
         let shift = self::shift(shift, &schedule, words)?;
-        let (begins, ends) =
-            (shift.start.unwrap_or(DateTime::<Utc>::MIN_UTC), shift.end.unwrap_or(DateTime::<Utc>::MAX_UTC));
-        if Period::new(begins, ends).is_some_and(|period| period.overlaps(&window)) {
+        if shift.touches(&window) {
             shifts.insert(shift);
         }
     }

@@ -137,19 +137,22 @@ fn reading(answer: Answer, people: &BTreeMap<String, Met>, window: Period) -> Re
     let mut shifts = BTreeSet::new();
     let mut said = BTreeSet::new();
     for Oncall { user, start, end, escalation_level, .. } in entries {
-        let (begins, ends) = (start.unwrap_or(DateTime::<Utc>::MIN_UTC), end.unwrap_or(DateTime::<Utc>::MAX_UTC));
-        if ends < begins {
+        if let (Some(begins), Some(ends)) = (start, end)
+            && ends < begins
+        {
             return Err(format!(
                 "PagerDuty gives a shift in schedule '{}' that ends at {ends} and begins at {begins}; an answer that makes no sense is not used",
                 schedule.name
             ));
         }
-        let touches = Period::new(begins, ends).is_some_and(|shift| shift.overlaps(&window));
         // An entry without a user is a gap that is spelled out.
-        let Some((person, remark)) = user.and_then(|user| people.get(&user.id)).filter(|_| touches) else { continue };
-        said.extend(remark.clone());
+        let Some((person, remark)) = user.and_then(|user| people.get(&user.id)) else { continue };
         let (schedule, person) = (schedule.clone(), person.clone());
-        shifts.insert(Shift { schedule, level: escalation_level, person, start, end, overrides: Vec::new() });
+        let shift = Shift { schedule, level: escalation_level, person, start, end, overrides: Vec::new() };
+        if shift.touches(&window) {
+            said.extend(remark.clone());
+            shifts.insert(shift);
+        }
     }
     remarks.extend(said);
     if shifts.is_empty() && remarks.is_empty() {
