@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::sensitive;
@@ -94,11 +94,15 @@ impl Lease {
         }
     }
 
-    /// Forgets the token if it is the one among the headers `shown`: another may have been fetched meanwhile.
-    pub fn refused(&self, shown: &HeaderMap) {
-        let mut kept = self.kept();
+    /// Whether an answer with this status refused the token; then it is forgotten, if it is the one among the headers `shown`:
+    /// another may have been fetched meanwhile.
+    pub fn renews(&self, shown: &HeaderMap, status: StatusCode) -> bool {
+        if status != StatusCode::UNAUTHORIZED {
+            return false;
+        }
         let was_shown = |token: &Token| token.authorization().ok().as_ref() == shown.get(header::AUTHORIZATION);
-        kept.token.take_if(|token| was_shown(token));
+        self.kept().token.take_if(|token| was_shown(token));
+        true
     }
 
     /// Every token so far.
@@ -118,7 +122,6 @@ mod tests {
     use std::time::Duration;
 
     use anyhow::anyhow;
-    use http::StatusCode;
     use tokio::time::Instant;
 
     use super::super::{Error, status};
@@ -163,9 +166,10 @@ mod tests {
             HeaderMap::from_iter([(header::AUTHORIZATION, token.authorization().expect("a header"))])
         };
         token(&lease, &fetched, 600).await;
-        lease.refused(&shown("t7"));
+        assert!(lease.renews(&shown("t7"), StatusCode::UNAUTHORIZED), "with the one that came in its place");
+        assert!(!lease.renews(&shown("t0"), StatusCode::FORBIDDEN), "it is good, and may not do this");
         assert_eq!(token(&lease, &fetched, 600).await, "t0");
-        lease.refused(&shown("t0"));
+        assert!(lease.renews(&shown("t0"), StatusCode::UNAUTHORIZED));
         assert_eq!(token(&lease, &fetched, 600).await, "t1");
     }
 

@@ -125,11 +125,7 @@ impl Credential for Installed {
     }
 
     fn renews(&self, shown: &HeaderMap, status: StatusCode, _: &HeaderMap) -> bool {
-        if status != StatusCode::UNAUTHORIZED {
-            return false;
-        }
-        self.lease.refused(shown);
-        true
+        self.lease.renews(shown, status)
     }
 
     fn secrets(&self) -> Vec<SecretString> {

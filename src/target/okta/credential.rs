@@ -152,11 +152,7 @@ impl Credential for OAuth {
         if nonce != Nonce::None && challenges.any(|challenge| holds(challenge, "use_dpop_nonce")) {
             return true;
         }
-        if status != StatusCode::UNAUTHORIZED {
-            return false;
-        }
-        self.lease.refused(shown);
-        true
+        self.lease.renews(shown, status)
     }
 
     fn secrets(&self) -> Vec<SecretString> {
