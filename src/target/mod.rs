@@ -10,13 +10,12 @@ pub mod github;
 pub mod okta;
 pub mod strongdm;
 
-use std::path::Path;
-
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::describe::Describe;
 use crate::domain::{Current, Entitlement, Grant, GrantId, Owned, Tenure};
 use crate::net::Context;
 
@@ -104,23 +103,9 @@ pub enum TargetConfig {
     Exec(exec::Config),
 }
 
-/// What every description of a target can do.
-#[async_trait]
-pub trait Describe {
-    /// Takes relative paths as relative to `folder`, the config file's own.
-    fn resolve(&mut self, folder: &Path);
-
-    /// What is wrong with it beyond single keys, a sentence each.
-    fn faults(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// The target itself: secrets read, nothing asked of it yet.
-    async fn connect(&self, context: Context) -> Result<Box<dyn Target>>;
-}
-
 impl TargetConfig {
-    fn kind(&self) -> &(dyn Describe + Sync) {
+    /// As what it is, whatever its kind.
+    pub fn kind(&self) -> &dyn Describe<dyn Target> {
         match self {
             Self::Strongdm(config) => config,
             Self::Github(config) => config,
@@ -130,7 +115,8 @@ impl TargetConfig {
         }
     }
 
-    fn kind_mut(&mut self) -> &mut dyn Describe {
+    /// The same, to be changed.
+    pub fn kind_mut(&mut self) -> &mut dyn Describe<dyn Target> {
         match self {
             Self::Strongdm(config) => config,
             Self::Github(config) => config,
@@ -138,16 +124,6 @@ impl TargetConfig {
             Self::File(config) => config,
             Self::Exec(config) => config,
         }
-    }
-
-    /// Takes relative paths as relative to `folder`, the config file's own.
-    pub fn resolve(&mut self, folder: &Path) {
-        self.kind_mut().resolve(folder);
-    }
-
-    /// What is wrong with it beyond single keys, a sentence each.
-    pub fn faults(&self) -> Vec<String> {
-        self.kind().faults()
     }
 
     /// The target itself: secrets read, nothing asked of it yet.

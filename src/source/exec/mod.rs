@@ -3,11 +3,11 @@
 pub mod api;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use async_trait::async_trait;
 
+use crate::describe::Describe;
 use crate::domain::{Coverage, Email, OnCall, Period, Person, Reading, Schedule, Shift};
 use crate::exec::{Command, Each, Words, check_dates};
 use crate::harmless::shown;
@@ -19,11 +19,7 @@ pub use crate::exec::Config;
 const REMARKS_TOLD: usize = 20;
 
 #[async_trait]
-impl super::Describe for Config {
-    fn resolve(&mut self, folder: &Path) {
-        Self::resolve(self, folder);
-    }
-
+impl Describe<dyn super::Source> for Config {
     fn faults(&self) -> Vec<String> {
         Self::faults(self)
     }

@@ -16,6 +16,7 @@ use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::describe::{Describe, Resolve};
 use crate::domain::{Coverage, Email, OnCall, Period, Person, Reading, Schedule, Shift};
 use crate::harmless::shown;
 use crate::net::{self, Context};
@@ -38,15 +39,15 @@ pub struct Config {
     pub timeout: Option<Span>,
 }
 
-#[async_trait]
-impl super::Describe for Config {
+impl Resolve for Config {
     fn resolve(&mut self, folder: &Path) {
         self.api_key.resolve(folder);
-        if let Some(file) = &mut self.ca_file {
-            *file = folder.join(&*file);
-        }
+        self.ca_file.resolve(folder);
     }
+}
 
+#[async_trait]
+impl Describe<dyn super::Source> for Config {
     async fn connect(&self, context: Context) -> Result<Box<dyn super::Source>> {
         Ok(Box::new(PagerDuty::connect(self, context).await?))
     }

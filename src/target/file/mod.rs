@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::Asked;
 use super::known;
+use crate::describe::{Describe, Resolve};
 use crate::domain::{Current, Entitlement, Grant, GrantId, Owned, Tenure};
 use crate::net::Context;
 use document::Edit;
@@ -38,12 +39,14 @@ fn scheduled() -> Tenure {
     Tenure::Scheduled
 }
 
-#[async_trait]
-impl super::Describe for Config {
+impl Resolve for Config {
     fn resolve(&mut self, folder: &Path) {
-        self.path = folder.join(&self.path);
+        self.path.resolve(folder);
     }
+}
 
+#[async_trait]
+impl Describe<dyn super::Target> for Config {
     async fn connect(&self, context: Context) -> Result<Box<dyn super::Target>> {
         Ok(Box::new(File::connect(self, context)?))
     }

@@ -45,6 +45,7 @@ use self::people::{People, Ways};
 use self::seen::{Place, Seen, number};
 use self::teams::Teams;
 use super::{Asked, NotGiven, Occupied, known, not_given, not_taken_back, nothing_given};
+use crate::describe::{Describe, Resolve};
 use crate::domain::{Access, AccountId, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure};
 use crate::net::http::{Credential, is_refusal};
 use crate::net::jwt::Signer;
@@ -90,17 +91,16 @@ pub struct Config {
     pub timeout: Option<Span>,
 }
 
-#[async_trait]
-impl super::Describe for Config {
+impl Resolve for Config {
     fn resolve(&mut self, folder: &Path) {
-        for secret in self.token.iter_mut().chain(&mut self.private_key) {
-            secret.resolve(folder);
-        }
-        if let Some(file) = &mut self.ca_file {
-            *file = folder.join(&*file);
-        }
+        self.token.resolve(folder);
+        self.private_key.resolve(folder);
+        self.ca_file.resolve(folder);
     }
+}
 
+#[async_trait]
+impl Describe<dyn super::Target> for Config {
     fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         let app = [self.app_id.is_some(), self.private_key.is_some()];

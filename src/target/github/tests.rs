@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::super::Describe as _;
 use super::*;
 use crate::domain::{Period, Reasons};
 use crate::net::Clock;

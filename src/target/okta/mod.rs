@@ -32,6 +32,7 @@ use self::api::Api;
 use self::credential::{App, OAuth, api_token};
 use self::groups::{Filled, resolve};
 use super::{Asked, known, not_given, not_taken_back, nothing_given};
+use crate::describe::{Describe, Resolve};
 use crate::domain::{Access, AccountId, Current, Entitlement, Grant, GrantId, Held, Owned, Tenure};
 use crate::harmless::shown;
 use crate::net::http::{Credential, is_refusal};
@@ -68,17 +69,16 @@ pub struct Config {
     pub timeout: Option<Span>,
 }
 
-#[async_trait]
-impl super::Describe for Config {
+impl Resolve for Config {
     fn resolve(&mut self, folder: &Path) {
-        for secret in [&mut self.api_token, &mut self.private_key].into_iter().flatten() {
-            secret.resolve(folder);
-        }
-        if let Some(file) = &mut self.ca_file {
-            *file = folder.join(&*file);
-        }
+        self.api_token.resolve(folder);
+        self.private_key.resolve(folder);
+        self.ca_file.resolve(folder);
     }
+}
 
+#[async_trait]
+impl Describe<dyn super::Target> for Config {
     fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         let app = self.client_id.is_some() || self.private_key.is_some();

@@ -27,6 +27,7 @@ use self::api::{Api, instant, is_same, term, timestamp};
 use self::sign::Keys;
 use self::wire::{AccountAttachment, AccountGrant};
 use super::{Asked, known, not_given, not_taken_back, nothing_given};
+use crate::describe::{Describe, Resolve};
 use crate::domain::{Access, Account, AccountId, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure};
 use crate::net::{self, Context, grpc};
 use crate::secret::SecretRef;
@@ -63,16 +64,16 @@ pub struct Config {
     pub timeout: Option<Span>,
 }
 
-#[async_trait]
-impl super::Describe for Config {
+impl Resolve for Config {
     fn resolve(&mut self, folder: &Path) {
         self.access_key.resolve(folder);
         self.secret_key.resolve(folder);
-        if let Some(file) = &mut self.ca_file {
-            *file = folder.join(&*file);
-        }
+        self.ca_file.resolve(folder);
     }
+}
 
+#[async_trait]
+impl Describe<dyn super::Target> for Config {
     async fn connect(&self, context: Context) -> Result<Box<dyn super::Target>> {
         Ok(Box::new(StrongDm::connect(self, context).await?))
     }

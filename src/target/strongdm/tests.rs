@@ -16,7 +16,6 @@ use tonic::server::NamedService;
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 
-use super::super::Describe as _;
 use super::wire::{self, AccountGrantCreate, AccountGrantPage, AccountPage, ListRequest, ListResponseMetadata, User};
 use super::*;
 use crate::domain::Period;
