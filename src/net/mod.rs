@@ -8,6 +8,7 @@ pub mod tls;
 
 use std::future::Future;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{self, Arc, PoisonError};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::domain::Witness;
 
 pub use retry::{Failure, Wait, retry};
 
+use crate::span::Span;
 use crate::stop::{LOST, Stop};
 
 /// Calls to one host at a time. Enough to hide a latency of 50 ms behind a thousand calls, and well under the hundred
@@ -34,6 +36,23 @@ pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// As what this program makes itself known to servers.
 pub const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
+
+/// Where a service is and how it is spoken to, as the config says it.
+#[derive(Clone, Copy)]
+pub struct Reach<'a> {
+    /// `https://host[:port][/prefix]`, for gRPC also `host:port`; `http://` only to this machine.
+    pub address: &'a str,
+    /// PEM file of CAs trusted beside the usual ones.
+    pub ca_file: Option<&'a Path>,
+    /// Of one attempt, the body of the answer included.
+    pub timeout: Duration,
+}
+
+impl<'a> Reach<'a> {
+    pub fn new(address: &'a str, ca_file: Option<&'a Path>, timeout: Option<Span>) -> Self {
+        Self { address, ca_file, timeout: timeout.map_or(TIMEOUT, |span| span.0) }
+    }
+}
 
 /// What one adapter's calls share: the run's clock and deadline, the count of requests, the manners towards the host.
 ///

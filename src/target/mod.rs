@@ -16,8 +16,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::describe::Describe;
-use crate::domain::{Current, Entitlement, Grant, GrantId, Owned, Tenure};
+use crate::domain::{Access, Current, Entitlement, Grant, GrantId, Owned, Tenure};
 use crate::net::Context;
+use crate::net::http::is_refusal;
 
 pub use asked::{Asked, Emails};
 
@@ -72,16 +73,21 @@ fn not_given(wanted: &Grant, platform: &str) -> String {
     format!("{} could not be given '{}' on {platform}", wanted.email, wanted.access.entitlement.name)
 }
 
-/// The error as one after which nothing was given for certain.
-fn nothing_given(error: anyhow::Error) -> anyhow::Error {
-    NotGiven(format!("{error:#}")).into()
-}
-
 /// The same for what could not be taken back.
 fn not_taken_back(held: &Owned, platform: &str) -> String {
     let (Grant { access, email, .. }, id) = (&held.grant, held.id.as_ref().map(|id| format!(" (grant {id})")));
     let name = &access.entitlement.name;
     format!("'{name}' could not be taken back from {email} on {platform}{}", id.unwrap_or_default())
+}
+
+/// The error as one after which nothing was given for certain.
+fn nothing_given(error: anyhow::Error) -> anyhow::Error {
+    NotGiven(format!("{error:#}")).into()
+}
+
+/// The same where the service refused it, and no attempt before that is in doubt.
+fn nothing_given_if_refused(error: anyhow::Error) -> anyhow::Error {
+    if is_refusal(&error) { nothing_given(error) } else { error }
 }
 
 /// The id by which a target knows a grant of ours; an entry without one is an intent, of which nobody knows what became.
@@ -90,6 +96,11 @@ fn known<'a>(held: &'a Owned, platform: &str) -> Result<&'a GrantId> {
     held.id.as_ref().with_context(|| {
         format!("it is not known whether '{}' was ever given to {email} on {platform}", access.entitlement.name)
     })
+}
+
+/// The id of a grant that the target gives none: of this access there is one at most.
+fn grant_id(Access { account, entitlement }: &Access) -> GrantId {
+    GrantId(format!("{}/{account}", entitlement.id))
 }
 
 /// A target as the config file describes it; `kind` says which.

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use crate::describe::{Describe, Resolve};
 use crate::domain::{Coverage, Email, OnCall, Period, Person, Reading, Schedule, Shift};
 use crate::harmless::shown;
-use crate::net::{self, Context};
+use crate::net::{Context, Reach};
 use crate::secret::SecretRef;
 use crate::span::Span;
 use api::{Api, Oncall, User};
@@ -49,7 +49,11 @@ impl Resolve for Config {
 #[async_trait]
 impl Describe<dyn super::Source> for Config {
     async fn connect(&self, context: Context) -> Result<Box<dyn super::Source>> {
-        Ok(Box::new(PagerDuty::connect(self, context).await?))
+        let key = self.api_key.read().await.context("PagerDuty's `api_key`")?;
+        let base_url = self.base_url.as_deref().unwrap_or(api::BASE_URL);
+        let reach = Reach::new(base_url, self.ca_file.as_deref(), self.timeout);
+        let api = Api::new(reach, key, context.clone()).context("PagerDuty")?;
+        Ok(Box::new(PagerDuty { api, context }))
     }
 }
 
@@ -66,15 +70,6 @@ const SKEW: TimeDelta = TimeDelta::minutes(1);
 type Met = (Person, Option<String>);
 
 impl PagerDuty {
-    /// The account that `config` names; its key is read, and nothing is asked of it yet.
-    pub async fn connect(config: &Config, context: Context) -> Result<Self> {
-        let key = config.api_key.read().await.context("PagerDuty's `api_key`")?;
-        let base_url = config.base_url.as_deref().unwrap_or(api::BASE_URL);
-        let timeout = config.timeout.map_or(net::TIMEOUT, |span| span.0);
-        let api = Api::new(key, base_url, config.ca_file.as_deref(), timeout, context.clone()).context("PagerDuty")?;
-        Ok(Self { api, context })
-    }
-
     /// Everybody in `entries`, once each; who came without an e-mail is looked up.
     async fn people(&self, entries: impl Iterator<Item = &Oncall>) -> BTreeMap<String, Met> {
         let mut users: BTreeMap<&str, &User> = BTreeMap::new();

@@ -48,7 +48,9 @@ impl Resolve for Config {
 #[async_trait]
 impl Describe<dyn super::Target> for Config {
     async fn connect(&self, context: Context) -> Result<Box<dyn super::Target>> {
-        Ok(Box::new(File::connect(self, context)?))
+        let (store, tenure) = (Store::new(self.path.clone()), self.tenure);
+        let (pending, turn) = (Mutex::default(), tokio::sync::Mutex::default());
+        Ok(Box::new(File { store, tenure, context, pending, turn }))
     }
 }
 
@@ -67,16 +69,6 @@ struct Job {
 }
 
 impl File {
-    pub fn connect(config: &Config, context: Context) -> Result<Self> {
-        Ok(Self {
-            store: Store::new(config.path.clone()),
-            tenure: config.tenure,
-            context,
-            pending: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
-        })
-    }
-
     /// Makes the change; it is on disk when this returns.
     ///
     /// Calls that come while the document is being written wait for their turn together, and the first of them writes

@@ -3,9 +3,7 @@
 //! The app proves itself by its private key (`private_key_jwt`, RFC 7523) and always offers a proof of possession (DPoP, RFC
 //! 9449), which new API Services apps demand; where the server gives a plain bearer token for it, that is used as one.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use anyhow::{Context as _, Result};
@@ -18,9 +16,9 @@ use serde_json::json;
 
 use super::dpop::{DPOP, Nonce, Prover, lock, renew};
 use super::fault::explained;
-use crate::net::Context;
 use crate::net::http::{self, Credential, Key, Lease, Token};
 use crate::net::jwt::Signer;
+use crate::net::{Context, Reach};
 
 /// To read groups, their members and rules and to change members; to find people. Nothing else is asked for.
 const SCOPES: &str = "okta.groups.manage okta.users.read";
@@ -73,21 +71,15 @@ struct Granted {
 }
 
 impl OAuth {
-    pub fn new(
-        app: &App<'_>,
-        base_url: &str,
-        ca_file: Option<&Path>,
-        timeout: Duration,
-        context: Context,
-    ) -> Result<Self> {
+    pub fn new(app: &App<'_>, reach: Reach<'_>, context: Context) -> Result<Self> {
         let signer = Signer::rsa(app.private_key).context("`private_key`")?;
         let key_id = app.key_id.or(signer.key_id()).map(str::to_owned);
         let prover = Arc::new(Prover::new(context.clone())?);
         let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
         let credential: Arc<dyn Credential> = prover.clone();
-        let settings = http::Settings { base_url, ca_file, timeout, headers, credential, later: http::by_status };
+        let settings = http::Settings { reach, headers, credential, later: http::by_status };
         let client = http::Client::new(settings, context.clone())?;
-        let mut audience = Url::parse(base_url.trim())?;
+        let mut audience = Url::parse(reach.address.trim())?;
         audience.path_segments_mut().ok().context("`base_url` has no path")?.pop_if_empty().extend(TOKEN);
         let (client_id, audience) = (app.client_id.to_owned(), audience.into());
         let lease = Lease::new(context.clone());

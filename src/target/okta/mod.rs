@@ -31,12 +31,12 @@ use serde::Deserialize;
 use self::api::Api;
 use self::credential::{App, OAuth, api_token};
 use self::groups::{Filled, resolve};
-use super::{Asked, known, not_given, not_taken_back, nothing_given};
+use super::{Asked, grant_id, known, not_given, not_taken_back, nothing_given, nothing_given_if_refused};
 use crate::describe::{Describe, Resolve};
 use crate::domain::{Access, AccountId, Current, Entitlement, Grant, GrantId, Held, Owned, Tenure};
 use crate::harmless::shown;
-use crate::net::http::{Credential, is_refusal};
-use crate::net::{self, Context};
+use crate::net::http::Credential;
+use crate::net::{Context, Reach};
 use crate::secret::SecretRef;
 use crate::span::Span;
 
@@ -104,7 +104,21 @@ impl Describe<dyn super::Target> for Config {
     }
 
     async fn connect(&self, context: Context) -> Result<Box<dyn super::Target>> {
-        Ok(Box::new(Okta::connect(self, context).await?))
+        let reach = Reach::new(&self.base_url, self.ca_file.as_deref(), self.timeout);
+        let credential: Arc<dyn Credential> = match (&self.api_token, &self.client_id, &self.private_key) {
+            (Some(token), None, None) => {
+                let token = token.read().await.context("Okta's `api_token`")?;
+                Arc::new(api_token(token).context("Okta's `api_token`")?)
+            }
+            (None, Some(client_id), Some(private_key)) => {
+                let private_key = &private_key.read().await.context("Okta's `private_key`")?;
+                let app = App { client_id, private_key, key_id: self.key_id.as_deref() };
+                Arc::new(OAuth::new(&app, reach, context.clone()).context(NAME)?)
+            }
+            _ => bail!("Okta needs either an `api_token`, or a `client_id` and its `private_key`"),
+        };
+        let api = Api::new(reach, credential, context).context(NAME)?;
+        Ok(Box::new(Okta { api, seen: Mutex::default() }))
     }
 }
 
@@ -136,26 +150,6 @@ struct Seen {
 }
 
 impl Okta {
-    /// Reads the credential; nothing is asked of Okta yet.
-    pub async fn connect(config: &Config, context: Context) -> Result<Self> {
-        let Config { base_url, ca_file, key_id, .. } = config;
-        let (ca_file, timeout) = (ca_file.as_deref(), config.timeout.map_or(net::TIMEOUT, |span| span.0));
-        let credential: Arc<dyn Credential> = match (&config.api_token, &config.client_id, &config.private_key) {
-            (Some(token), None, None) => {
-                let token = token.read().await.context("Okta's `api_token`")?;
-                Arc::new(api_token(token).context("Okta's `api_token`")?)
-            }
-            (None, Some(client_id), Some(private_key)) => {
-                let private_key = &private_key.read().await.context("Okta's `private_key`")?;
-                let app = App { client_id, private_key, key_id: key_id.as_deref() };
-                Arc::new(OAuth::new(&app, base_url, ca_file, timeout, context.clone()).context(NAME)?)
-            }
-            _ => bail!("Okta needs either an `api_token`, or a `client_id` and its `private_key`"),
-        };
-        let api = Api::new(base_url, ca_file, timeout, credential, context).context(NAME)?;
-        Ok(Self { api, seen: Mutex::default() })
-    }
-
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -272,12 +266,12 @@ impl super::Target for Okta {
             // Who was put there by a rule is left as they are.
             if !self.is_member(user, entitlement).await.map_err(nothing_given)? {
                 let added = self.api.add(&entitlement.id, user).await;
-                added.map_err(|error| if is_refusal(&error) { nothing_given(error) } else { error })?;
+                added.map_err(nothing_given_if_refused)?;
                 if let Some(members) = self.seen().members.get_mut(&*entitlement.id) {
                     members.insert(user.clone());
                 }
             }
-            anyhow::Ok(id(&wanted.access))
+            anyhow::Ok(grant_id(&wanted.access))
         };
         given.await.with_context(|| not_given(wanted, NAME))
     }
@@ -323,7 +317,7 @@ fn held(listed: &BTreeMap<Entitlement, Listed>, filled: &Filled, owned: &BTreeSe
             }
             let access = Access { account: AccountId(member.clone()), entitlement: group.clone() };
             let foreign = !owned.contains(&access) && filled.possibly(&group.id, member).next().is_some();
-            grants.push(Held { id: id(&access), access, from: None, until: None, foreign });
+            grants.push(Held { id: grant_id(&access), access, from: None, until: None, foreign });
         }
     }
     Ok(grants)
@@ -342,9 +336,4 @@ fn refuse_unreadable(stands_for: &mut Result<BTreeSet<Entitlement>, String>, lis
     if let Some(why) = why {
         *stands_for = Err(why);
     }
-}
-
-/// There is one membership for one access, and Okta gives it no id.
-fn id(Access { account, entitlement }: &Access) -> GrantId {
-    GrantId(format!("{}/{account}", entitlement.id))
 }

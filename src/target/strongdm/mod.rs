@@ -29,7 +29,7 @@ use self::wire::{AccountAttachment, AccountGrant};
 use super::{Asked, known, not_given, not_taken_back, nothing_given};
 use crate::describe::{Describe, Resolve};
 use crate::domain::{Access, Account, AccountId, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure};
-use crate::net::{self, Context, grpc};
+use crate::net::{Context, Reach, grpc};
 use crate::secret::SecretRef;
 use crate::span::Span;
 
@@ -75,7 +75,11 @@ impl Resolve for Config {
 #[async_trait]
 impl Describe<dyn super::Target> for Config {
     async fn connect(&self, context: Context) -> Result<Box<dyn super::Target>> {
-        Ok(Box::new(StrongDm::connect(self, context).await?))
+        let access = self.access_key.read().await.context("the access key of strongDM")?;
+        let secret = self.secret_key.read().await.context("the secret key of strongDM")?;
+        let reach = Reach::new(self.host.as_deref().unwrap_or(HOST), self.ca_file.as_deref(), self.timeout);
+        let api = Api::new(reach, Keys::new(&access, &secret)?, context)?;
+        Ok(Box::new(StrongDm { api, seen: Mutex::default() }))
     }
 }
 
@@ -94,16 +98,6 @@ struct Seen {
 }
 
 impl StrongDm {
-    /// Reads the keys; nothing is asked of strongDM yet.
-    pub async fn connect(config: &Config, context: Context) -> Result<Self> {
-        let access = config.access_key.read().await.context("the access key of strongDM")?;
-        let secret = config.secret_key.read().await.context("the secret key of strongDM")?;
-        let host = config.host.as_deref().unwrap_or(HOST);
-        let timeout = config.timeout.map_or(net::TIMEOUT, |span| span.0);
-        let api = Api::new(host, config.ca_file.as_deref(), timeout, Keys::new(&access, &secret)?, context)?;
-        Ok(Self { api, seen: Mutex::default() })
-    }
-
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -175,7 +175,7 @@ async fn start(state: State) -> (Shared, StrongDm) {
     tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(listener)));
     let keys = Keys::new(&"auth-0".to_owned().into(), &"AAEC".to_owned().into()).unwrap();
     let context = Context::new(Clock::new(at(1_772_409_600)), Instant::now() + Duration::from_secs(60));
-    let api = Api::new(&host, None, Duration::from_secs(20), keys, context).unwrap();
+    let api = Api::new(Reach::new(&host, None, None), keys, context).unwrap();
     (state, StrongDm { api, seen: Mutex::default() })
 }
 
