@@ -33,6 +33,7 @@
 //! | [`secret`] | a secret from environment, file or command; never shown |
 //! | [`span`] | lengths of time as people write them |
 //! | [`harmless`] | text from elsewhere, with what a terminal would obey written out |
+//! | `mutex` | a mutex that knows no poison |
 //! | [`near`] | what may have been meant by a name that is unknown |
 //! | [`zone`] | the only module that knows time zones |
 //! | [`report`] | text and JSON; the only module that prints |
@@ -63,6 +64,7 @@ pub mod exec;
 pub mod exit;
 pub mod harmless;
 pub mod ledger;
+mod mutex;
 pub mod near;
 pub mod net;
 pub mod progress;

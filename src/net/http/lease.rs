@@ -1,13 +1,12 @@
 //! A token that ends: fetched when it is first needed, and shared by every request until shortly before its end.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use anyhow::{Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::sensitive;
+use crate::mutex::Mutex;
 use crate::net::Context;
 
 /// How long before its end a token is not used any more, longer than a request takes; of one that lives shortly, half its
@@ -66,10 +65,10 @@ impl Lease {
     /// the request was about, and its 404 must not pass for that of a membership.
     pub async fn token(&self, fetch: impl Future<Output = Result<Token>> + Send) -> Result<Token> {
         // Who waits while a token is asked for in vain does not ask again.
-        let before = self.kept().failures;
+        let before = self.kept.lock().failures;
         let _turn = self.turn.lock().await;
         {
-            let kept = self.kept();
+            let kept = self.kept.lock();
             if let Some(token) = kept.token.as_ref().filter(|_| self.context.now() < kept.until) {
                 return Ok(token.clone());
             }
@@ -78,7 +77,7 @@ impl Lease {
             }
         }
         let fetched = fetch.await;
-        let mut kept = self.kept();
+        let mut kept = self.kept.lock();
         match fetched {
             Ok(token) => {
                 kept.until = token.ends - MARGIN.min((token.ends - self.context.now()) / 2);
@@ -101,18 +100,13 @@ impl Lease {
             return false;
         }
         let was_shown = |token: &Token| token.authorization().ok().as_ref() == shown.get(header::AUTHORIZATION);
-        self.kept().token.take_if(|token| was_shown(token));
+        self.kept.lock().token.take_if(|token| was_shown(token));
         true
     }
 
     /// Every token so far.
     pub fn secrets(&self) -> Vec<SecretString> {
-        self.kept().issued.clone()
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        // It is whole whatever panicked while it was locked.
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().issued.clone()
     }
 }
 

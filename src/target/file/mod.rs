@@ -4,7 +4,6 @@ mod document;
 mod store;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow};
 use async_trait::async_trait;
@@ -17,6 +16,7 @@ use super::Asked;
 use super::known;
 use crate::describe::{Describe, Resolve};
 use crate::domain::{Current, Entitlement, Grant, GrantId, Owned, Tenure};
+use crate::mutex::Mutex;
 use crate::net::Context;
 use document::Edit;
 use store::Store;
@@ -75,10 +75,10 @@ impl File {
     /// for all: a thousand grants are some dozens of rewrites.
     async fn change(&self, edit: Edit) -> Result<Option<GrantId>> {
         let (answer, answered) = oneshot::channel();
-        self.pending().push(Job { edit, answer });
+        self.pending.lock().push(Job { edit, answer });
         let turn = self.turn.lock().await;
         // Whoever has given up waiting wants no change any more.
-        let jobs = std::mem::take(&mut *self.pending()).into_iter().filter(|job| !job.answer.is_closed());
+        let jobs = std::mem::take(&mut *self.pending.lock()).into_iter().filter(|job| !job.answer.is_closed());
         let (edits, answers): (Vec<_>, Vec<_>) = jobs.map(|Job { edit, answer }| (edit, answer)).unzip();
         if !edits.is_empty() {
             // Answered from the file thread, so that the others have their answer even where this call is given up.
@@ -95,11 +95,6 @@ impl File {
         }
         drop(turn);
         answered.await.context("the file work ended early, so nobody knows whether the change was made")?
-    }
-
-    fn pending(&self) -> MutexGuard<'_, Vec<Job>> {
-        // A list of edits is whole whatever panicked while it was locked.
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// File work, off the runtime's one thread: calls to other targets go on meanwhile, and changes gather.

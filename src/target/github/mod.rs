@@ -32,7 +32,7 @@ mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
@@ -49,6 +49,7 @@ use super::{
 };
 use crate::describe::{Describe, Resolve};
 use crate::domain::{Access, AccountId, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure};
+use crate::mutex::Mutex;
 use crate::net::http::Credential;
 use crate::net::jwt::Signer;
 use crate::net::{Context, Reach};
@@ -176,8 +177,7 @@ impl GitHub {
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        // Each entry is whole whatever panicked while it was locked.
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock()
     }
 
     /// Where `access` is, by the last reading or by a new one; `None` where the team is gone.

@@ -3,7 +3,7 @@
 //! The app proves itself by its private key (`private_key_jwt`, RFC 7523) and always offers a proof of possession (DPoP, RFC
 //! 9449), which new API Services apps demand; where the server gives a plain bearer token for it, that is used as one.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use ::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use anyhow::{Context as _, Result};
@@ -14,8 +14,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::dpop::{DPOP, Nonce, Prover, lock, renew};
+use super::dpop::{DPOP, Nonce, Prover, renew};
 use super::fault::explained;
+use crate::mutex::Mutex;
 use crate::net::http::{self, Credential, Key, Lease, Token};
 use crate::net::jwt::Signer;
 use crate::net::{Context, Reach};
@@ -94,7 +95,7 @@ impl OAuth {
             ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
             ("client_assertion", assertion.expose_secret()),
         ];
-        *lock(&self.prover.assertion) = Some(assertion.clone());
+        *self.prover.assertion.lock() = Some(assertion.clone());
         // A token that nobody took does no harm: asking twice does not matter.
         let call = self.client.post(&TOKEN).form(&form).repeatable();
         let granted = call.secret_answer::<Granted>().await.map_err(explained);
@@ -129,7 +130,7 @@ impl OAuth {
 impl Credential for OAuth {
     async fn prove(&self, method: &Method, url: &Url) -> Result<HeaderMap> {
         let token = self.lease.token(self.fetch()).await?;
-        let nonce = lock(&self.nonce).clone();
+        let nonce = self.nonce.lock().clone();
         let mut headers = HeaderMap::from_iter([(header::AUTHORIZATION, token.authorization()?)]);
         if token.scheme == BOUND {
             headers.insert(DPOP, self.prover.proof(method, url, nonce.as_deref(), Some(&token.secret))?);

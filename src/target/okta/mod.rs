@@ -20,7 +20,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use async_trait::async_trait;
@@ -35,6 +35,7 @@ use super::{Asked, grant_id, known, not_given, not_taken_back, nothing_given, no
 use crate::describe::{Describe, Resolve};
 use crate::domain::{Access, AccountId, Current, Entitlement, Grant, GrantId, Held, Owned, Tenure};
 use crate::harmless::shown;
+use crate::mutex::Mutex;
 use crate::net::http::Credential;
 use crate::net::{Context, Reach};
 use crate::secret::SecretRef;
@@ -150,10 +151,6 @@ struct Seen {
 }
 
 impl Okta {
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The members of each group, or why they may not be read; `None` where it is gone.
     async fn members(&self, groups: impl Iterator<Item = &Entitlement>) -> Result<BTreeMap<Entitlement, Listed>> {
         let each = groups.map(|group| async move {
@@ -171,7 +168,7 @@ impl Okta {
 
     /// Whether the user is in the group: by what was seen, else by looking.
     async fn is_member(&self, user: &str, group: &Entitlement) -> Result<bool> {
-        let seen = self.seen().members.get(&*group.id).map(|members| members.contains(user));
+        let seen = self.seen.lock().members.get(&*group.id).map(|members| members.contains(user));
         if let Some(is_member) = seen {
             return Ok(is_member);
         }
@@ -180,7 +177,7 @@ impl Okta {
         let members: BTreeSet<String> = members.into_iter().collect();
         let is_member = members.contains(user);
         // Somebody may have been added while we looked.
-        self.seen().members.entry(group.id.to_string()).or_default().extend(members);
+        self.seen.lock().members.entry(group.id.to_string()).or_default().extend(members);
         Ok(is_member)
     }
 
@@ -256,7 +253,7 @@ impl super::Target for Okta {
             Listed::Members(members) => Some((group.id.to_string(), members)),
             Listed::Gone | Listed::Hidden(_) => None,
         });
-        *self.seen() = Seen { members: members.collect(), filled };
+        *self.seen.lock() = Seen { members: members.collect(), filled };
         Ok(Current { accounts, entitlements, grants, absent: BTreeMap::default() })
     }
 
@@ -267,7 +264,7 @@ impl super::Target for Okta {
             if !self.is_member(user, entitlement).await.map_err(nothing_given)? {
                 let added = self.api.add(&entitlement.id, user).await;
                 added.map_err(nothing_given_if_refused)?;
-                if let Some(members) = self.seen().members.get_mut(&*entitlement.id) {
+                if let Some(members) = self.seen.lock().members.get_mut(&*entitlement.id) {
                     members.insert(user.clone());
                 }
             }
@@ -280,12 +277,12 @@ impl super::Target for Okta {
         known(held, NAME)?;
         let Access { account: AccountId(user), entitlement } = &held.grant.access;
         // Before the call, for after a lost answer nobody may rely on it any more; being added twice does no harm.
-        if let Some(members) = self.seen().members.get_mut(&*entitlement.id) {
+        if let Some(members) = self.seen.lock().members.get_mut(&*entitlement.id) {
             members.remove(user);
         }
         self.remove(user, entitlement).await.with_context(|| not_taken_back(held, NAME))?;
         // When it was given they were not a member, so no rule had put them there; whether one would by now, Okta does not tell.
-        for rule in self.seen().filled.possibly(&entitlement.id, user) {
+        for rule in self.seen.lock().filled.possibly(&entitlement.id, user) {
             tracing::warn!(
                 "{} was taken out of '{}', which the group rule '{}' ({}) fills as well: if it has come to fit them since they \
                  were put there, Okta does not put them back by itself (they are listed at the rule as an exception)",

@@ -14,7 +14,6 @@ mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 use async_trait::async_trait;
@@ -29,6 +28,7 @@ use self::wire::{AccountAttachment, AccountGrant};
 use super::{Asked, known, not_given, not_taken_back, nothing_given};
 use crate::describe::{Describe, Resolve};
 use crate::domain::{Access, Account, AccountId, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure};
+use crate::mutex::Mutex;
 use crate::net::{Context, Reach, grpc};
 use crate::secret::SecretRef;
 use crate::span::Span;
@@ -98,10 +98,6 @@ struct Seen {
 }
 
 impl StrongDm {
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The accounts behind the e-mails. The filter ignores case and takes `*` for anything, so they are compared again.
     async fn accounts(&self, emails: &BTreeSet<Email>) -> Result<Vec<Account>> {
         let filters: Vec<_> = emails.iter().map(|email| term("email", email.as_str())).collect();
@@ -153,12 +149,12 @@ impl StrongDm {
         let dateless = is_role(&wanted.access.entitlement);
         let same =
             |held: &&Held| !held.foreign && held.access == wanted.access && (dateless || has_dates(held, wanted));
-        self.seen().grants.values().find(same).map(|held| held.id.clone())
+        self.seen.lock().grants.values().find(same).map(|held| held.id.clone())
     }
 
     fn remember(&self, held: Held) -> GrantId {
         let id = held.id.clone();
-        self.seen().grants.insert(id.clone(), held);
+        self.seen.lock().grants.insert(id.clone(), held);
         id
     }
 
@@ -217,7 +213,7 @@ impl Calls for StrongDm {
         if let Some(id) = self.known(wanted) {
             return Ok(id);
         }
-        let looked = self.seen().entitlements.contains(&wanted.access.entitlement);
+        let looked = self.seen.lock().entitlements.contains(&wanted.access.entitlement);
         if is_role(&wanted.access.entitlement) {
             return self.grant_role(wanted, looked).await.map_err(Refusal::Failed);
         }
@@ -226,7 +222,7 @@ impl Calls for StrongDm {
 
     async fn delete(&self, id: &GrantId, entitlement: &Entitlement) -> Result<()> {
         // Before the call, for after a lost answer nobody may rely on it any more.
-        self.seen().grants.remove(id);
+        self.seen.lock().grants.remove(id);
         if is_role(entitlement) {
             self.api.delete_account_attachment(&id.0).await
         } else {
@@ -255,7 +251,7 @@ impl super::Target for StrongDm {
             Ok((entitlements, wanted, grants))
         };
         let (accounts, (entitlements, wanted, grants)) = tokio::try_join!(accounts, grants)?;
-        *self.seen() = Seen { grants: grants.clone(), entitlements: wanted };
+        *self.seen.lock() = Seen { grants: grants.clone(), entitlements: wanted };
         Ok(Current { accounts, entitlements, grants: grants.into_values().collect(), ..Current::default() })
     }
 
