@@ -10,12 +10,14 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
+
+use crate::mutex::Mutex;
 
 pub use hidden::Hidden;
 pub use said::Said;
@@ -157,8 +159,7 @@ pub fn kill_all() {
 }
 
 fn running() -> MutexGuard<'static, Vec<Pid>> {
-    // A list of numbers is whole whatever panicked while it was locked.
-    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+    RUNNING.lock()
 }
 
 /// A program's own process group, killed when this is dropped; none where the program shares ours.

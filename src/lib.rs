@@ -24,6 +24,7 @@
 //! | [`target`] | where access is given: the trait, and one folder per target |
 //! | [`ledger`] | the record of what is ours, and its audit log |
 //! | [`audit`] | what the audit log holds: events, chained by their hashes |
+//! | [`describe`] | what every description of a source or target can do |
 //! | [`net`] | one client for HTTP and one for gRPC: deadlines, retries, rate limits, proxies, private CAs |
 //! | [`command`] | a program of the user's: without a shell, bounded, never left running |
 //! | [`exec`] | the protocol in which a command of the user's is asked, for both sides |
@@ -32,6 +33,7 @@
 //! | [`secret`] | a secret from environment, file or command; never shown |
 //! | [`span`] | lengths of time as people write them |
 //! | [`harmless`] | text from elsewhere, with what a terminal would obey written out |
+//! | `mutex` | a mutex that knows no poison |
 //! | [`near`] | what may have been meant by a name that is unknown |
 //! | [`zone`] | the only module that knows time zones |
 //! | [`report`] | text and JSON; the only module that prints |
@@ -56,11 +58,13 @@ pub mod command;
 pub mod config;
 pub mod conformance;
 pub mod decision;
+pub mod describe;
 pub mod domain;
 pub mod exec;
 pub mod exit;
 pub mod harmless;
 pub mod ledger;
+mod mutex;
 pub mod near;
 pub mod net;
 pub mod progress;

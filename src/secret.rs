@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::command::{Ended, Fault, Place, Program, Said};
+use crate::describe::Resolve;
 
 /// More than any token or key that a service here hands out (an RSA key in PEM is about 3 KiB).
 const LARGEST: u64 = 64 * 1024;
@@ -35,14 +36,15 @@ pub enum SecretRef {
     Command(Vec<String>),
 }
 
-impl SecretRef {
-    /// Takes a relative path as relative to `folder`, the config file's own.
-    pub fn resolve(&mut self, folder: &Path) {
+impl Resolve for SecretRef {
+    fn resolve(&mut self, folder: &Path) {
         if let Self::File(path) = self {
-            *path = folder.join(&*path);
+            path.resolve(folder);
         }
     }
+}
 
+impl SecretRef {
     /// The secret itself. Errors say where it was looked for, and never what was found.
     pub async fn read(&self) -> Result<SecretString> {
         match self {

@@ -124,17 +124,7 @@ mod tests {
     use super::*;
 
     fn rule(change: impl FnOnce(&mut Rule)) -> Rule {
-        let mut rule = Rule {
-            name: "rule".into(),
-            source: "source".into(),
-            on_call: BTreeSet::new(),
-            levels: None,
-            early: TimeDelta::zero(),
-            late: TimeDelta::zero(),
-            max_duration: None,
-            duration: None,
-            grant: BTreeMap::new(),
-        };
+        let mut rule = Rule::plain();
         change(&mut rule);
         rule
     }

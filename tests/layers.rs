@@ -151,6 +151,7 @@ fn bars_zones_and_printing_have_one_room_each() {
     assert_eq!(offenders("src", &["jiff::tz", "chrono_tz"], &["src/zone.rs"]), [""; 0]);
     assert_eq!(offenders("src", &["io::stdout", "io::stderr()"], &["src/report/mod.rs"]), [""; 0]);
     assert_eq!(offenders("src", &["std::env::var", "env::var"], &["src/secret.rs", "src/config"]), [""; 0]);
+    assert_eq!(offenders("src", &["PoisonError"], &["src/mutex.rs"]), [""; 0]);
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! What a program says on standard error: for people, line by line.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::{CHUNK, Fault, Hidden};
 use crate::harmless;
+use crate::mutex::Mutex;
 
 /// Lines are told up to so many bytes: some hundred lines, and no flood of a log.
 const MOST: usize = 64 * 1024;
@@ -39,12 +38,12 @@ impl Said {
 
     /// The first line that is not empty.
     pub fn first(&self) -> Option<String> {
-        self.lines().first.clone()
+        self.lines.lock().first.clone()
     }
 
     /// The last line that is not empty.
     pub fn last(&self) -> Option<String> {
-        self.lines().last.clone()
+        self.lines.lock().last.clone()
     }
 
     /// Reads to the end, however much it is: whoever writes must not wait.
@@ -61,11 +60,11 @@ impl Said {
 
     /// What was written without the end of a line is a line as well.
     pub(super) fn end(&self) {
-        self.close(&mut self.lines());
+        self.close(&mut self.lines.lock());
     }
 
     fn take(&self, bytes: &[u8]) {
-        let mut lines = self.lines();
+        let mut lines = self.lines.lock();
         for (place, part) in bytes.split(|byte| *byte == b'\n').enumerate() {
             if place > 0 {
                 self.close(&mut lines);
@@ -99,10 +98,5 @@ impl Said {
         } else if before <= MOST {
             tracing::info!("{name}: (what else it says is left out)");
         }
-    }
-
-    fn lines(&self) -> MutexGuard<'_, Lines> {
-        // Lines are whole whatever panicked while they were locked.
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,6 +9,7 @@ use super::fault::Findings;
 use super::platform::keys_of;
 use super::table::Table;
 use super::{LimitsConfig, default_timezone, environment};
+use crate::describe::Resolve as _;
 use crate::domain::Email;
 use crate::ledger::LedgerConfig;
 use crate::secret::SecretRef;

@@ -211,10 +211,10 @@ fn parse(text: &str, path: &Path, found: &mut Findings) -> Option<Config> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let root = Table::new("the file", 0..0, tree.get_ref());
     root.refuse_unknown(&platform::keys_of::<Config>(), found);
-    let mut sources = platform::read("source", &root, SourceConfig::faults, found);
-    let mut targets = platform::read("target", &root, TargetConfig::faults, found);
-    sources.good.values_mut().for_each(|source| source.resolve(folder));
-    targets.good.values_mut().for_each(|target| target.resolve(folder));
+    let mut sources = platform::read("source", &root, |source: &SourceConfig| source.kind().faults(), found);
+    let mut targets = platform::read("target", &root, |target: &TargetConfig| target.kind().faults(), found);
+    sources.good.values_mut().for_each(|source| source.kind_mut().resolve(folder));
+    targets.good.values_mut().for_each(|target| target.kind_mut().resolve(folder));
     Some(Config {
         window: check::span(&root, "window", DEFAULT_WINDOW, check::LONGEST_WINDOW, found),
         deadline: check::span(&root, "deadline", DEFAULT_DEADLINE, check::LONGEST_DEADLINE, found),

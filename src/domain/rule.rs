@@ -86,15 +86,10 @@ impl Rule {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(minute: i64) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH + TimeDelta::minutes(minute)
-    }
-
-    fn rule(change: impl FnOnce(&mut Rule)) -> Rule {
-        let mut rule = Rule {
+impl Rule {
+    /// One that takes shifts as they are, and gives nothing.
+    pub fn plain() -> Self {
+        Self {
             name: "rule".into(),
             source: "source".into(),
             on_call: BTreeSet::new(),
@@ -104,7 +99,20 @@ mod tests {
             max_duration: None,
             duration: None,
             grant: BTreeMap::new(),
-        };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minute: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::minutes(minute)
+    }
+
+    fn rule(change: impl FnOnce(&mut Rule)) -> Rule {
+        let mut rule = Rule::plain();
         change(&mut rule);
         rule
     }

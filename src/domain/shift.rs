@@ -104,6 +104,15 @@ pub struct Shift {
     pub overrides: Vec<Override>,
 }
 
+impl Shift {
+    /// Whether some of it lies in `window`.
+    pub fn touches(&self, window: &Period) -> bool {
+        let (start, end) =
+            (self.start.unwrap_or(DateTime::<Utc>::MIN_UTC), self.end.unwrap_or(DateTime::<Utc>::MAX_UTC));
+        Period::new(start, end).is_some_and(|period| period.overlaps(window))
+    }
+}
+
 /// An exception in a schedule.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Override {

@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 
 use crate::command::{Ended, Hidden, Place, Program, Said};
 use crate::config::of_commands;
+use crate::describe::Resolve;
 use crate::harmless::shown;
 use crate::net::{self, Context, Failure};
 use crate::secret::{SecretRef, is_variable};
@@ -58,12 +59,14 @@ pub struct Config {
     folder: PathBuf,
 }
 
-impl Config {
-    pub fn resolve(&mut self, folder: &Path) {
+impl Resolve for Config {
+    fn resolve(&mut self, folder: &Path) {
         folder.clone_into(&mut self.folder);
         self.env.values_mut().for_each(|secret| secret.resolve(folder));
     }
+}
 
+impl Config {
     /// What is wrong with it beyond single keys, a sentence each.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();

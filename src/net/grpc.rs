@@ -3,7 +3,6 @@
 mod dial;
 mod error;
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -18,7 +17,7 @@ use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 
-use super::{Context, Failure, Wait, retry};
+use super::{Context, Failure, Reach, Wait, retry};
 pub use error::{Error, Fate, Method};
 
 /// The longest answer that is read. A page of a thousand records of 16 kB each (keys and certificates included) fits;
@@ -44,12 +43,12 @@ pub struct Client<V> {
 }
 
 impl<V: Vendor> Client<V> {
-    /// A client of `address` (`HOST:PORT`; TLS unless it is `http://` to this machine), which connects at its first call.
+    /// A client (TLS unless the address is `http://` to this machine) which connects at its first call.
     ///
-    /// `ca_file` is trusted beside the usual CAs; `timeout` is for each attempt.
     /// A proxy in HTTPS_PROXY or ALL_PROXY is used, unless NO_PROXY lists the host.
-    pub fn new(address: &str, ca_file: Option<&Path>, timeout: Duration, vendor: V, context: Context) -> Result<Self> {
-        Ok(Self::over(dial::dial(address, ca_file, &Matcher::from_env())?, timeout, vendor, context))
+    pub fn new(reach: Reach<'_>, vendor: V, context: Context) -> Result<Self> {
+        let line = dial::dial(reach.address, reach.ca_file, &Matcher::from_env())?;
+        Ok(Self::over(line, reach.timeout, vendor, context))
     }
 
     fn over(dial::Line { channel, shown }: dial::Line, timeout: Duration, vendor: V, context: Context) -> Self {

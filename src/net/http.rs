@@ -13,7 +13,6 @@ mod pages;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -22,7 +21,7 @@ use anyhow::{Context as _, Result, anyhow};
 use http::{HeaderMap, Method, StatusCode};
 use reqwest::{Request, Response, Url};
 
-use super::{Context, Failure, USER_AGENT, Wait, retry, tls};
+use super::{Context, Failure, Reach, USER_AGENT, Wait, retry, tls};
 pub use call::{Answer, Call};
 pub use credential::{Credential, Key, sensitive};
 pub use fault::{Error, answer, explained, is_limit, is_refusal, start, status};
@@ -37,12 +36,7 @@ const MAX_ERROR_BODY: usize = 16 * 1024;
 
 /// Where to and how.
 pub struct Settings<'a> {
-    /// `https://host[:port][/prefix]`; `http://` only to this machine.
-    pub base_url: &'a str,
-    /// PEM file of CAs trusted beside the usual ones.
-    pub ca_file: Option<&'a Path>,
-    /// Of one attempt, the body of the answer included.
-    pub timeout: Duration,
+    pub reach: Reach<'a>,
     /// Sent with every request, beside what the credential adds.
     pub headers: HeaderMap,
     /// Proves who asks.
@@ -75,14 +69,15 @@ pub struct Client {
 impl Client {
     /// A client that has not connected yet. Fails on an address that is none, or would send the key in the clear.
     pub fn new(settings: Settings<'_>, context: Context) -> Result<Self> {
-        let base = base::parse(settings.base_url)?;
-        let mut tls = tls::config(settings.ca_file)?;
+        let Settings { reach, headers, credential, later } = settings;
+        let base = base::parse(reach.address)?;
+        let mut tls = tls::config(reach.ca_file)?;
         // reqwest leaves the protocols of a ready-made TLS config alone.
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .user_agent(USER_AGENT)
-            .default_headers(settings.headers)
+            .default_headers(headers)
             .redirect(reqwest::redirect::Policy::none())
             // Ours counts its attempts and keeps to the deadline; theirs does neither.
             .retry(reqwest::retry::never());
@@ -92,8 +87,7 @@ impl Client {
         }
         let http = builder.build().context("the HTTP client cannot be set up")?;
         let host = base::host(&base);
-        let Settings { timeout, credential, later, .. } = settings;
-        Ok(Self { http, base, host, timeout, credential, later, context })
+        Ok(Self { http, base, host, timeout: reach.timeout, credential, later, context })
     }
 
     /// The host, and its port where that is not the usual one, for messages.

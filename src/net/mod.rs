@@ -8,21 +8,24 @@ pub mod tls;
 
 use std::future::Future;
 use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{self, Arc, PoisonError};
 use std::time::Duration;
 
 use ::http::HeaderMap;
 use ::http::header::{AGE, DATE};
 use anyhow::{Context as _, Result};
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::domain::Witness;
 
 pub use retry::{Failure, Wait, retry};
 
+use crate::mutex::Mutex;
+use crate::span::Span;
 use crate::stop::{LOST, Stop};
 
 /// Calls to one host at a time. Enough to hide a latency of 50 ms behind a thousand calls, and well under the hundred
@@ -35,17 +38,34 @@ pub const TIMEOUT: Duration = Duration::from_secs(30);
 /// As what this program makes itself known to servers.
 pub const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
+/// Where a service is and how it is spoken to, as the config says it.
+#[derive(Clone, Copy)]
+pub struct Reach<'a> {
+    /// `https://host[:port][/prefix]`, for gRPC also `host:port`; `http://` only to this machine.
+    pub address: &'a str,
+    /// PEM file of CAs trusted beside the usual ones.
+    pub ca_file: Option<&'a Path>,
+    /// Of one attempt, the body of the answer included.
+    pub timeout: Duration,
+}
+
+impl<'a> Reach<'a> {
+    pub fn new(address: &'a str, ca_file: Option<&'a Path>, timeout: Option<Span>) -> Self {
+        Self { address, ca_file, timeout: timeout.map_or(TIMEOUT, |span| span.0) }
+    }
+}
+
 /// What one adapter's calls share: the run's clock and deadline, the count of requests, the manners towards the host.
 ///
 /// One for each source and target. Clones are the same context.
 #[derive(Clone)]
 pub struct Context {
     clock: Clock,
-    deadline: Arc<sync::Mutex<Instant>>,
+    deadline: Arc<Mutex<Instant>>,
     requests: Arc<AtomicU64>,
     places: Arc<Semaphore>,
     not_before: Arc<Mutex<Option<Instant>>>,
-    witness: Arc<sync::Mutex<Option<Witness>>>,
+    witness: Arc<Mutex<Option<Witness>>>,
     stop: Option<Stop>,
 }
 
@@ -82,7 +102,7 @@ impl Context {
     pub fn new(clock: Clock, deadline: Instant) -> Self {
         Self {
             clock,
-            deadline: Arc::new(sync::Mutex::new(deadline)),
+            deadline: Arc::new(Mutex::new(deadline)),
             requests: Arc::default(),
             places: Arc::new(Semaphore::new(CONCURRENCY)),
             not_before: Arc::default(),
@@ -102,12 +122,12 @@ impl Context {
     }
 
     pub fn deadline(&self) -> Instant {
-        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.deadline.lock()
     }
 
     /// From here on calls may last until `deadline`: another part of the run begins, with time of its own.
     pub fn prolong(&self, deadline: Instant) {
-        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) = deadline;
+        *self.deadline.lock() = deadline;
     }
 
     /// Requests sent so far, attempts that failed included.
@@ -117,7 +137,7 @@ impl Context {
 
     /// Of the times that servers put on their answers so far, the one furthest from ours.
     pub fn witness(&self) -> Option<Witness> {
-        self.witness.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.witness.lock().clone()
     }
 
     /// Takes note of the time in the `headers` of an answer by `server`, just received, to what was sent at `sent`.
@@ -129,7 +149,7 @@ impl Context {
         let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
         let Some(date) = date else { return };
         let heard = Witness::new(server, date.into(), sent, self.now());
-        let mut witness = self.witness.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut witness = self.witness.lock();
         if witness.as_ref().is_none_or(|known| known.difference() < heard.difference()) {
             *witness = Some(heard);
         }
@@ -140,7 +160,7 @@ impl Context {
     pub async fn attempt<T>(&self, timeout: Duration, call: impl Future<Output = T>) -> Result<T> {
         let place = self.places.acquire().await.context("the connection's places are gone")?;
         let deadline = self.deadline();
-        let pause = *self.not_before.lock().await;
+        let pause = *self.not_before.lock();
         if let Some(until) = pause.filter(|until| *until > Instant::now()) {
             tokio::time::sleep_until(until.min(deadline)).await;
         }
@@ -165,9 +185,9 @@ impl Context {
     }
 
     /// Keeps every call to this host back for `pause`, because the host said so.
-    pub async fn pause(&self, pause: Duration) {
+    pub fn pause(&self, pause: Duration) {
         let until = Instant::now() + pause;
-        let mut not_before = self.not_before.lock().await;
+        let mut not_before = self.not_before.lock();
         *not_before = Some(not_before.map_or(until, |old| old.max(until)));
     }
 }

@@ -76,7 +76,7 @@ where
         }
         tracing::debug!("{error:#}; trying again in {wait:?}");
         if let Wait::For(wait) = again {
-            context.pause(wait).await;
+            context.pause(wait);
         }
         tokio::time::sleep(wait).await;
     }

@@ -8,13 +8,13 @@ pub mod file;
 pub mod pagerduty;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use anyhow::Result;
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::describe::Describe;
 use crate::domain::{OnCall, Period, Reading};
 use crate::net::Context;
 
@@ -37,23 +37,9 @@ pub enum SourceConfig {
     Exec(exec::Config),
 }
 
-/// What every description of a source can do.
-#[async_trait]
-pub trait Describe {
-    /// Takes relative paths as relative to `folder`, the config file's own.
-    fn resolve(&mut self, folder: &Path);
-
-    /// What is wrong with it beyond single keys, a sentence each.
-    fn faults(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// The source itself: secrets read, nothing asked of it yet.
-    async fn connect(&self, context: Context) -> Result<Box<dyn Source>>;
-}
-
 impl SourceConfig {
-    fn kind(&self) -> &(dyn Describe + Sync) {
+    /// As what it is, whatever its kind.
+    pub fn kind(&self) -> &dyn Describe<dyn Source> {
         match self {
             Self::Pagerduty(config) => config,
             Self::File(config) => config,
@@ -61,22 +47,13 @@ impl SourceConfig {
         }
     }
 
-    fn kind_mut(&mut self) -> &mut dyn Describe {
+    /// The same, to be changed.
+    pub fn kind_mut(&mut self) -> &mut dyn Describe<dyn Source> {
         match self {
             Self::Pagerduty(config) => config,
             Self::File(config) => config,
             Self::Exec(config) => config,
         }
-    }
-
-    /// Takes relative paths as relative to `folder`, the config file's own.
-    pub fn resolve(&mut self, folder: &Path) {
-        self.kind_mut().resolve(folder);
-    }
-
-    /// What is wrong with it beyond single keys, a sentence each.
-    pub fn faults(&self) -> Vec<String> {
-        self.kind().faults()
     }
 
     /// The source itself: secrets read, nothing asked of it yet.

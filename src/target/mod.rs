@@ -10,15 +10,15 @@ pub mod github;
 pub mod okta;
 pub mod strongdm;
 
-use std::path::Path;
-
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::domain::{Current, Entitlement, Grant, GrantId, Owned, Tenure};
+use crate::describe::Describe;
+use crate::domain::{Access, Current, Entitlement, Grant, GrantId, Owned, Tenure};
 use crate::net::Context;
+use crate::net::http::is_refusal;
 
 pub use asked::{Asked, Emails};
 
@@ -73,16 +73,21 @@ fn not_given(wanted: &Grant, platform: &str) -> String {
     format!("{} could not be given '{}' on {platform}", wanted.email, wanted.access.entitlement.name)
 }
 
-/// The error as one after which nothing was given for certain.
-fn nothing_given(error: anyhow::Error) -> anyhow::Error {
-    NotGiven(format!("{error:#}")).into()
-}
-
 /// The same for what could not be taken back.
 fn not_taken_back(held: &Owned, platform: &str) -> String {
     let (Grant { access, email, .. }, id) = (&held.grant, held.id.as_ref().map(|id| format!(" (grant {id})")));
     let name = &access.entitlement.name;
     format!("'{name}' could not be taken back from {email} on {platform}{}", id.unwrap_or_default())
+}
+
+/// The error as one after which nothing was given for certain.
+fn nothing_given(error: anyhow::Error) -> anyhow::Error {
+    NotGiven(format!("{error:#}")).into()
+}
+
+/// The same where the service refused it, and no attempt before that is in doubt.
+fn nothing_given_if_refused(error: anyhow::Error) -> anyhow::Error {
+    if is_refusal(&error) { nothing_given(error) } else { error }
 }
 
 /// The id by which a target knows a grant of ours; an entry without one is an intent, of which nobody knows what became.
@@ -91,6 +96,11 @@ fn known<'a>(held: &'a Owned, platform: &str) -> Result<&'a GrantId> {
     held.id.as_ref().with_context(|| {
         format!("it is not known whether '{}' was ever given to {email} on {platform}", access.entitlement.name)
     })
+}
+
+/// The id of a grant that the target gives none: of this access there is one at most.
+fn grant_id(Access { account, entitlement }: &Access) -> GrantId {
+    GrantId(format!("{}/{account}", entitlement.id))
 }
 
 /// A target as the config file describes it; `kind` says which.
@@ -104,23 +114,9 @@ pub enum TargetConfig {
     Exec(exec::Config),
 }
 
-/// What every description of a target can do.
-#[async_trait]
-pub trait Describe {
-    /// Takes relative paths as relative to `folder`, the config file's own.
-    fn resolve(&mut self, folder: &Path);
-
-    /// What is wrong with it beyond single keys, a sentence each.
-    fn faults(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// The target itself: secrets read, nothing asked of it yet.
-    async fn connect(&self, context: Context) -> Result<Box<dyn Target>>;
-}
-
 impl TargetConfig {
-    fn kind(&self) -> &(dyn Describe + Sync) {
+    /// As what it is, whatever its kind.
+    pub fn kind(&self) -> &dyn Describe<dyn Target> {
         match self {
             Self::Strongdm(config) => config,
             Self::Github(config) => config,
@@ -130,7 +126,8 @@ impl TargetConfig {
         }
     }
 
-    fn kind_mut(&mut self) -> &mut dyn Describe {
+    /// The same, to be changed.
+    pub fn kind_mut(&mut self) -> &mut dyn Describe<dyn Target> {
         match self {
             Self::Strongdm(config) => config,
             Self::Github(config) => config,
@@ -138,16 +135,6 @@ impl TargetConfig {
             Self::File(config) => config,
             Self::Exec(config) => config,
         }
-    }
-
-    /// Takes relative paths as relative to `folder`, the config file's own.
-    pub fn resolve(&mut self, folder: &Path) {
-        self.kind_mut().resolve(folder);
-    }
-
-    /// What is wrong with it beyond single keys, a sentence each.
-    pub fn faults(&self) -> Vec<String> {
-        self.kind().faults()
     }
 
     /// The target itself: secrets read, nothing asked of it yet.

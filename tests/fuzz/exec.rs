@@ -63,8 +63,8 @@ fn exec() {
     let context = || Context::new(Clock::new(at("2026-03-02T12:00:00Z")), for_ever);
     let mut source: SourceConfig = toml::from_str(COMMAND).expect("a source");
     let mut target: TargetConfig = toml::from_str(COMMAND).expect("a target");
-    source.resolve(folder.path());
-    target.resolve(folder.path());
+    source.kind_mut().resolve(folder.path());
+    target.kind_mut().resolve(folder.path());
     let window = Period::new(at("2026-03-02T00:00:00Z"), at("2026-03-04T00:00:00Z")).expect("not empty");
     Fuzz { name: "exec", format: Format::Json, words: &WORDS, cases: CASES }.run(|answer| {
         fs::write(folder.path().join("answer"), answer).expect("a file");

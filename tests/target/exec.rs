@@ -266,7 +266,7 @@ fn a_table_that_cannot_be_run_is_a_fault() {
         ("command = ['a']\nenv = { 'A=B' = { env = 'X' } }", "`env` has 'A=B', which is no name"),
         ("command = ['a']\ntimeout = '0s'", "`timeout` is zero"),
     ] {
-        let faults = config(&format!("kind = 'exec'\n{table}")).faults();
+        let faults = config(&format!("kind = 'exec'\n{table}")).kind().faults();
         assert!(faults.len() == 1 && faults[0].starts_with(fault), "{table}: {faults:?}");
     }
     let line = toml::from_str::<TargetConfig>("kind = 'exec'\ncommand = './a b'").expect_err("a line of a shell");

@@ -84,14 +84,9 @@ fn shift(start: i64, until: i64) -> Shift {
 fn rule(name: &str) -> Rule {
     Rule {
         name: name.into(),
-        source: "source".into(),
         on_call: BTreeSet::from([OnCall::Schedule("S".into())]),
-        levels: None,
-        early: TimeDelta::zero(),
-        late: TimeDelta::zero(),
-        max_duration: None,
-        duration: None,
         grant: BTreeMap::from([("target".into(), BTreeSet::from(["e".into()]))]),
+        ..Rule::plain()
     }
 }
 

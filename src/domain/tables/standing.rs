@@ -35,17 +35,7 @@ fn shift(start: i64, end: i64) -> Shift {
 }
 
 fn rule() -> Rule {
-    Rule {
-        name: "rule".into(),
-        source: "source".into(),
-        on_call: BTreeSet::from([OnCall::Schedule("S".into())]),
-        levels: None,
-        early: TimeDelta::zero(),
-        late: TimeDelta::zero(),
-        max_duration: None,
-        duration: None,
-        grant: BTreeMap::new(),
-    }
+    Rule { on_call: BTreeSet::from([OnCall::Schedule("S".into())]), ..Rule::plain() }
 }
 
 /// What is desired at minute 10 for somebody on call from 0 to 100, who holds `owned`, where the target has `accounts`.

@@ -9,12 +9,16 @@ use http::{HeaderMap, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use serde_path_to_error::Track;
 
 use super::Wait;
 use crate::harmless::is_harmful;
 
 /// Characters of an answer that an error shows: enough for a vendor's one sentence, short enough for one log line.
 const SHOWN: usize = 300;
+
+/// Why an answer is not what it should be, and at which field.
+type Wrong = serde_path_to_error::Error<serde_json::Error>;
 
 /// How many requests are left until the limit begins anew, by Okta and by GitHub.
 const REMAINING: [&str; 2] = ["x-rate-limit-remaining", "x-ratelimit-remaining"];
@@ -119,21 +123,25 @@ pub fn redacted(text: &[u8], secrets: &[SecretString]) -> String {
 
 /// The answer as what it should be, or what is wrong with it, the field named.
 pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let decoded = serde_path_to_error::deserialize(&mut json);
-    let value = decoded.map_err(|error| match error.inner().classify() {
+    whole(body).map_err(|error| match error.inner().classify() {
         Category::Data => format!("the answer is not as documented at `{}`: {}", error.path(), error.inner()),
         Category::Syntax | Category::Eof | Category::Io => format!("the answer is not JSON: {}", error.inner()),
-    })?;
-    json.end().map_err(|error| format!("the answer is not JSON: {error}"))?;
-    Ok(value)
+    })
 }
 
 /// As [`decode`], without a word of the answer in what is wrong with it.
 pub fn decode_unseen<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    let decoded = serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(body));
     let not = "the answer is not as documented";
-    decoded.map_err(|error| format!("{not} at `{}`; it is not shown, for it may hold a secret", error.path()))
+    whole(body).map_err(|error| format!("{not} at `{}`; it is not shown, for it may hold a secret", error.path()))
+}
+
+/// The answer, with nothing behind it.
+fn whole<T: DeserializeOwned>(body: &[u8]) -> Result<T, Wrong> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let mut track = Track::new();
+    let value = T::deserialize(serde_path_to_error::Deserializer::new(&mut json, &mut track));
+    let whole = value.and_then(|value| json.end().map(|()| value));
+    whole.map_err(|error| Wrong::new(track.path(), error))
 }
 
 /// Whether the same request may succeed later, and cannot do its work twice.
@@ -321,6 +329,15 @@ mod tests {
         assert!(wrong("<html>").contains("not JSON"));
         assert!(wrong(r#"{"rows":[1"#).contains("not JSON"));
         assert!(wrong(r#"{"rows":[1]} tail"#).contains("not JSON"));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_secret_answer_is_told_without_a_word_of_it() {
+        for (body, at) in [(r#"[1,"s3cret"]"#, "[1]"), ("s3cret", "."), ("[1] s3cret", ".")] {
+            let wrong = decode_unseen::<Vec<u8>>(body.as_bytes()).expect_err(body);
+            let not = format!("the answer is not as documented at `{at}`");
+            assert_eq!(wrong, format!("{not}; it is not shown, for it may hold a secret"));
+        }
     }
 
     #[test]

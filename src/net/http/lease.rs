@@ -1,13 +1,12 @@
 //! A token that ends: fetched when it is first needed, and shared by every request until shortly before its end.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use anyhow::{Result, bail};
 use chrono::{DateTime, TimeDelta, Utc};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::sensitive;
+use crate::mutex::Mutex;
 use crate::net::Context;
 
 /// How long before its end a token is not used any more, longer than a request takes; of one that lives shortly, half its
@@ -66,10 +65,10 @@ impl Lease {
     /// the request was about, and its 404 must not pass for that of a membership.
     pub async fn token(&self, fetch: impl Future<Output = Result<Token>> + Send) -> Result<Token> {
         // Who waits while a token is asked for in vain does not ask again.
-        let before = self.kept().failures;
+        let before = self.kept.lock().failures;
         let _turn = self.turn.lock().await;
         {
-            let kept = self.kept();
+            let kept = self.kept.lock();
             if let Some(token) = kept.token.as_ref().filter(|_| self.context.now() < kept.until) {
                 return Ok(token.clone());
             }
@@ -78,7 +77,7 @@ impl Lease {
             }
         }
         let fetched = fetch.await;
-        let mut kept = self.kept();
+        let mut kept = self.kept.lock();
         match fetched {
             Ok(token) => {
                 kept.until = token.ends - MARGIN.min((token.ends - self.context.now()) / 2);
@@ -94,21 +93,20 @@ impl Lease {
         }
     }
 
-    /// Forgets the token if it is the one among the headers `shown`: another may have been fetched meanwhile.
-    pub fn refused(&self, shown: &HeaderMap) {
-        let mut kept = self.kept();
+    /// Whether an answer with this status refused the token; then it is forgotten, if it is the one among the headers `shown`:
+    /// another may have been fetched meanwhile.
+    pub fn renews(&self, shown: &HeaderMap, status: StatusCode) -> bool {
+        if status != StatusCode::UNAUTHORIZED {
+            return false;
+        }
         let was_shown = |token: &Token| token.authorization().ok().as_ref() == shown.get(header::AUTHORIZATION);
-        kept.token.take_if(|token| was_shown(token));
+        self.kept.lock().token.take_if(|token| was_shown(token));
+        true
     }
 
     /// Every token so far.
     pub fn secrets(&self) -> Vec<SecretString> {
-        self.kept().issued.clone()
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        // It is whole whatever panicked while it was locked.
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().issued.clone()
     }
 }
 
@@ -118,7 +116,6 @@ mod tests {
     use std::time::Duration;
 
     use anyhow::anyhow;
-    use http::StatusCode;
     use tokio::time::Instant;
 
     use super::super::{Error, status};
@@ -163,9 +160,10 @@ mod tests {
             HeaderMap::from_iter([(header::AUTHORIZATION, token.authorization().expect("a header"))])
         };
         token(&lease, &fetched, 600).await;
-        lease.refused(&shown("t7"));
+        assert!(lease.renews(&shown("t7"), StatusCode::UNAUTHORIZED), "with the one that came in its place");
+        assert!(!lease.renews(&shown("t0"), StatusCode::FORBIDDEN), "it is good, and may not do this");
         assert_eq!(token(&lease, &fetched, 600).await, "t0");
-        lease.refused(&shown("t0"));
+        assert!(lease.renews(&shown("t0"), StatusCode::UNAUTHORIZED));
         assert_eq!(token(&lease, &fetched, 600).await, "t1");
     }
 

@@ -38,7 +38,7 @@ fn context() -> Context {
 fn settings(base_url: &str, timeout: Duration) -> Settings<'_> {
     let key = Key::new(http::header::AUTHORIZATION, "Token ", "s3cret".into()).expect("a key");
     let (headers, credential) = (HeaderMap::new(), Arc::new(key));
-    Settings { base_url, ca_file: None, timeout, headers, credential, later: by_status }
+    Settings { reach: Reach { address: base_url, ca_file: None, timeout }, headers, credential, later: by_status }
 }
 
 fn client(base_url: &str, timeout: Duration, context: &Context) -> Client {
@@ -155,7 +155,8 @@ async fn an_unknown_ca_is_named_at_once() {
     std::fs::write(file.path(), issued.cert.pem()).expect("written");
     let get = async |host: &str, ca_file| {
         let (context, base_url) = (context(), format!("https://{host}:{port}"));
-        let settings = Settings { ca_file, ..settings(&base_url, TIMEOUT) };
+        let reach = Reach { address: &base_url, ca_file, timeout: TIMEOUT };
+        let settings = Settings { reach, ..settings(&base_url, TIMEOUT) };
         let client = Client::new(settings, context.clone()).expect("a client");
         let answer = client.get(&["oncalls"]).answer().await;
         (sentence(answer), context.requests())

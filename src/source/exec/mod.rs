@@ -3,12 +3,11 @@
 pub mod api;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 
+use crate::describe::Describe;
 use crate::domain::{Coverage, Email, OnCall, Period, Person, Reading, Schedule, Shift};
 use crate::exec::{Command, Each, Words, check_dates};
 use crate::harmless::shown;
@@ -20,11 +19,7 @@ pub use crate::exec::Config;
 const REMARKS_TOLD: usize = 20;
 
 #[async_trait]
-impl super::Describe for Config {
-    fn resolve(&mut self, folder: &Path) {
-        Self::resolve(self, folder);
-    }
-
+impl Describe<dyn super::Source> for Config {
     fn faults(&self) -> Vec<String> {
         Self::faults(self)
     }
@@ -93,9 +88,7 @@ fn reading(answer: api::Schedule, window: Period, words: &Words) -> Result<Readi
     let mut shifts = BTreeSet::new();
     for shift in listed {
         let shift = self::shift(shift, &schedule, words)?;
-        let (begins, ends) =
-            (shift.start.unwrap_or(DateTime::<Utc>::MIN_UTC), shift.end.unwrap_or(DateTime::<Utc>::MAX_UTC));
-        if Period::new(begins, ends).is_some_and(|period| period.overlaps(&window)) {
+        if shift.touches(&window) {
             shifts.insert(shift);
         }
     }

@@ -61,6 +61,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::io::AsyncReadExt as _;
 
+use crate::describe::{Describe, Resolve};
 use crate::domain::{Coverage, OnCall, Period, Person, Reading, Schedule, Shift};
 use crate::near::hint;
 use crate::net::Context;
@@ -89,14 +90,19 @@ pub struct Config {
     pub timezone: Option<String>,
 }
 
-#[async_trait]
-impl super::Describe for Config {
+impl Resolve for Config {
     fn resolve(&mut self, folder: &Path) {
-        self.path = folder.join(&self.path);
+        self.path.resolve(folder);
     }
+}
 
-    async fn connect(&self, context: Context) -> Result<Box<dyn super::Source>> {
-        Ok(Box::new(File::connect(self, context)?))
+#[async_trait]
+impl Describe<dyn super::Source> for Config {
+    /// Fails where `timezone` is no zone.
+    async fn connect(&self, _: Context) -> Result<Box<dyn super::Source>> {
+        let zone = self.timezone.as_deref().map(Zone::parse).transpose();
+        let zone = zone.context("`timezone` of a rota source cannot be used")?;
+        Ok(Box::new(File { path: self.path.clone(), zone }))
     }
 }
 
@@ -107,12 +113,6 @@ pub struct File {
 }
 
 impl File {
-    /// Fails where `timezone` is no zone.
-    pub fn connect(config: &Config, _context: Context) -> Result<Self> {
-        let zone = config.timezone.as_deref().map(Zone::parse).transpose();
-        Ok(Self { path: config.path.clone(), zone: zone.context("`timezone` of a rota source cannot be used")? })
-    }
-
     /// Its schedules by name, or one sentence for each fault.
     async fn load(&self) -> Result<BTreeMap<String, schedule::Schedule>, String> {
         let path = self.path.display();

@@ -3,9 +3,7 @@
 //! Any field that is not required may be null, and unknown fields come at any time ("Types", PagerDuty developer docs);
 //! the published OpenAPI says less than that, so what is optional here follows the former.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, header};
 use anyhow::{Context as _, Result, bail, ensure};
@@ -16,8 +14,8 @@ use serde::Deserialize;
 
 use super::fault::explained;
 use super::pages::{self, LIMIT, List, Page, Place};
-use crate::net::Context;
 use crate::net::http::{self, status};
+use crate::net::{Context, Reach};
 
 /// The service region of most accounts; "https://api.eu.pagerduty.com" is the other.
 pub const BASE_URL: &str = "https://api.pagerduty.com";
@@ -164,17 +162,11 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn new(
-        key: SecretString,
-        base_url: &str,
-        ca_file: Option<&Path>,
-        timeout: Duration,
-        context: Context,
-    ) -> Result<Self> {
+    pub fn new(reach: Reach<'_>, key: SecretString, context: Context) -> Result<Self> {
         let credential = Arc::new(http::Key::new(header::AUTHORIZATION, "Token token=", key).context("`api_key`")?);
         let accept = HeaderValue::from_static("application/vnd.pagerduty+json;version=2");
         let headers = HeaderMap::from_iter([(header::ACCEPT, accept)]);
-        let settings = http::Settings { base_url, ca_file, timeout, headers, credential, later: http::by_status };
+        let settings = http::Settings { reach, headers, credential, later: http::by_status };
         Ok(Self { client: http::Client::new(settings, context)? })
     }
 

@@ -16,9 +16,10 @@ use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::describe::{Describe, Resolve};
 use crate::domain::{Coverage, Email, OnCall, Period, Person, Reading, Schedule, Shift};
 use crate::harmless::shown;
-use crate::net::{self, Context};
+use crate::net::{Context, Reach};
 use crate::secret::SecretRef;
 use crate::span::Span;
 use api::{Api, Oncall, User};
@@ -38,17 +39,21 @@ pub struct Config {
     pub timeout: Option<Span>,
 }
 
-#[async_trait]
-impl super::Describe for Config {
+impl Resolve for Config {
     fn resolve(&mut self, folder: &Path) {
         self.api_key.resolve(folder);
-        if let Some(file) = &mut self.ca_file {
-            *file = folder.join(&*file);
-        }
+        self.ca_file.resolve(folder);
     }
+}
 
+#[async_trait]
+impl Describe<dyn super::Source> for Config {
     async fn connect(&self, context: Context) -> Result<Box<dyn super::Source>> {
-        Ok(Box::new(PagerDuty::connect(self, context).await?))
+        let key = self.api_key.read().await.context("PagerDuty's `api_key`")?;
+        let base_url = self.base_url.as_deref().unwrap_or(api::BASE_URL);
+        let reach = Reach::new(base_url, self.ca_file.as_deref(), self.timeout);
+        let api = Api::new(reach, key, context.clone()).context("PagerDuty")?;
+        Ok(Box::new(PagerDuty { api, context }))
     }
 }
 
@@ -65,15 +70,6 @@ const SKEW: TimeDelta = TimeDelta::minutes(1);
 type Met = (Person, Option<String>);
 
 impl PagerDuty {
-    /// The account that `config` names; its key is read, and nothing is asked of it yet.
-    pub async fn connect(config: &Config, context: Context) -> Result<Self> {
-        let key = config.api_key.read().await.context("PagerDuty's `api_key`")?;
-        let base_url = config.base_url.as_deref().unwrap_or(api::BASE_URL);
-        let timeout = config.timeout.map_or(net::TIMEOUT, |span| span.0);
-        let api = Api::new(key, base_url, config.ca_file.as_deref(), timeout, context.clone()).context("PagerDuty")?;
-        Ok(Self { api, context })
-    }
-
     /// Everybody in `entries`, once each; who came without an e-mail is looked up.
     async fn people(&self, entries: impl Iterator<Item = &Oncall>) -> BTreeMap<String, Met> {
         let mut users: BTreeMap<&str, &User> = BTreeMap::new();
@@ -137,19 +133,22 @@ fn reading(answer: Answer, people: &BTreeMap<String, Met>, window: Period) -> Re
     let mut shifts = BTreeSet::new();
     let mut said = BTreeSet::new();
     for Oncall { user, start, end, escalation_level, .. } in entries {
-        let (begins, ends) = (start.unwrap_or(DateTime::<Utc>::MIN_UTC), end.unwrap_or(DateTime::<Utc>::MAX_UTC));
-        if ends < begins {
+        if let (Some(begins), Some(ends)) = (start, end)
+            && ends < begins
+        {
             return Err(format!(
                 "PagerDuty gives a shift in schedule '{}' that ends at {ends} and begins at {begins}; an answer that makes no sense is not used",
                 schedule.name
             ));
         }
-        let touches = Period::new(begins, ends).is_some_and(|shift| shift.overlaps(&window));
         // An entry without a user is a gap that is spelled out.
-        let Some((person, remark)) = user.and_then(|user| people.get(&user.id)).filter(|_| touches) else { continue };
-        said.extend(remark.clone());
+        let Some((person, remark)) = user.and_then(|user| people.get(&user.id)) else { continue };
         let (schedule, person) = (schedule.clone(), person.clone());
-        shifts.insert(Shift { schedule, level: escalation_level, person, start, end, overrides: Vec::new() });
+        let shift = Shift { schedule, level: escalation_level, person, start, end, overrides: Vec::new() };
+        if shift.touches(&window) {
+            said.extend(remark.clone());
+            shifts.insert(shift);
+        }
     }
     remarks.extend(said);
     if shifts.is_empty() && remarks.is_empty() {

@@ -1,6 +1,5 @@
 //! From PagerDuty's words to ours.
 
-use super::super::Describe as _;
 use super::*;
 
 fn at(time: &str) -> DateTime<Utc> {

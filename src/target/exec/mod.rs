@@ -3,13 +3,12 @@
 pub mod api;
 mod check;
 
-use std::path::Path;
-
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use super::{Asked, Occupied, Restored, known, not_given, not_taken_back, nothing_given};
+use crate::describe;
 use crate::domain::{Current, Entitlement, Grant, GrantId, Owned, Tenure};
 use crate::exec::{Command, Refused};
 use crate::net::Context;
@@ -18,11 +17,7 @@ use api::{Amend, Describe, Description, Give, Given, Gone, Read, Reading, Revoke
 pub use crate::exec::Config;
 
 #[async_trait]
-impl super::Describe for Config {
-    fn resolve(&mut self, folder: &Path) {
-        Self::resolve(self, folder);
-    }
-
+impl describe::Describe<dyn super::Target> for Config {
     fn faults(&self) -> Vec<String> {
         Self::faults(self)
     }

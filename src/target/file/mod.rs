@@ -4,7 +4,6 @@ mod document;
 mod store;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, anyhow};
 use async_trait::async_trait;
@@ -15,7 +14,9 @@ use tokio::sync::oneshot;
 
 use super::Asked;
 use super::known;
+use crate::describe::{Describe, Resolve};
 use crate::domain::{Current, Entitlement, Grant, GrantId, Owned, Tenure};
+use crate::mutex::Mutex;
 use crate::net::Context;
 use document::Edit;
 use store::Store;
@@ -38,14 +39,18 @@ fn scheduled() -> Tenure {
     Tenure::Scheduled
 }
 
-#[async_trait]
-impl super::Describe for Config {
+impl Resolve for Config {
     fn resolve(&mut self, folder: &Path) {
-        self.path = folder.join(&self.path);
+        self.path.resolve(folder);
     }
+}
 
+#[async_trait]
+impl Describe<dyn super::Target> for Config {
     async fn connect(&self, context: Context) -> Result<Box<dyn super::Target>> {
-        Ok(Box::new(File::connect(self, context)?))
+        let (store, tenure) = (Store::new(self.path.clone()), self.tenure);
+        let (pending, turn) = (Mutex::default(), tokio::sync::Mutex::default());
+        Ok(Box::new(File { store, tenure, context, pending, turn }))
     }
 }
 
@@ -64,26 +69,16 @@ struct Job {
 }
 
 impl File {
-    pub fn connect(config: &Config, context: Context) -> Result<Self> {
-        Ok(Self {
-            store: Store::new(config.path.clone()),
-            tenure: config.tenure,
-            context,
-            pending: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
-        })
-    }
-
     /// Makes the change; it is on disk when this returns.
     ///
     /// Calls that come while the document is being written wait for their turn together, and the first of them writes
     /// for all: a thousand grants are some dozens of rewrites.
     async fn change(&self, edit: Edit) -> Result<Option<GrantId>> {
         let (answer, answered) = oneshot::channel();
-        self.pending().push(Job { edit, answer });
+        self.pending.lock().push(Job { edit, answer });
         let turn = self.turn.lock().await;
         // Whoever has given up waiting wants no change any more.
-        let jobs = std::mem::take(&mut *self.pending()).into_iter().filter(|job| !job.answer.is_closed());
+        let jobs = std::mem::take(&mut *self.pending.lock()).into_iter().filter(|job| !job.answer.is_closed());
         let (edits, answers): (Vec<_>, Vec<_>) = jobs.map(|Job { edit, answer }| (edit, answer)).unzip();
         if !edits.is_empty() {
             // Answered from the file thread, so that the others have their answer even where this call is given up.
@@ -100,11 +95,6 @@ impl File {
         }
         drop(turn);
         answered.await.context("the file work ended early, so nobody knows whether the change was made")?
-    }
-
-    fn pending(&self) -> MutexGuard<'_, Vec<Job>> {
-        // A list of edits is whole whatever panicked while it was locked.
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// File work, off the runtime's one thread: calls to other targets go on meanwhile, and changes gather.

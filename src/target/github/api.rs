@@ -6,9 +6,7 @@
 //! 2 500, and 100 members or identities are 100.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, header};
 use anyhow::{Context as _, Result, bail};
@@ -18,8 +16,8 @@ use serde_json::{Value, json};
 use super::fault::{explained, later};
 use super::graphql::{Cursor, PAGE, Problem, Variables, ask};
 use super::wire::{Account, In, Look, Membership, Team, TeamName, TeamPage, Teams, User, whole};
-use crate::net;
 use crate::net::http::{Client, Credential, Settings, status};
+use crate::net::{self, Reach};
 
 /// GitHub's own address; a GitHub Enterprise Server has its API under `/api/v3` of its host.
 pub const BASE_URL: &str = "https://api.github.com";
@@ -46,32 +44,16 @@ const TEAM: &str = "databaseId slug name";
 /// What is asked of a page of its members.
 const MEMBERS: &str = "nodes { databaseId login } pageInfo { hasNextPage endCursor }";
 
-/// How to reach GitHub.
-pub struct Access<'a> {
-    pub base_url: &'a str,
-    pub ca_file: Option<&'a Path>,
-    pub timeout: Duration,
-    pub credential: Arc<dyn Credential>,
-}
-
 /// A client of GitHub's REST API at that address.
 ///
 /// # Errors
 /// On an address that is none, or would send the token in the clear.
-pub fn client(access: &Access<'_>, context: net::Context) -> Result<Client> {
+pub fn client(reach: Reach<'_>, credential: Arc<dyn Credential>, context: net::Context) -> Result<Client> {
     let headers = [
         (header::ACCEPT, HeaderValue::from_static(ACCEPT)),
         (HeaderName::from_static("x-github-api-version"), HeaderValue::from_static(VERSION)),
     ];
-    let settings = Settings {
-        base_url: access.base_url,
-        ca_file: access.ca_file,
-        timeout: access.timeout,
-        headers: HeaderMap::from_iter(headers),
-        credential: access.credential.clone(),
-        later,
-    };
-    Client::new(settings, context)
+    Client::new(Settings { reach, headers: HeaderMap::from_iter(headers), credential, later }, context)
 }
 
 /// GitHub, asked about one organisation.
@@ -88,17 +70,11 @@ impl Api {
     ///
     /// # Errors
     /// As [`client`].
-    pub fn new(access: &Access<'_>, org: &str, context: net::Context) -> Result<Self> {
-        let rest = client(access, context.clone())?;
-        let base = access.base_url.trim().trim_end_matches('/');
+    pub fn new(reach: Reach<'_>, credential: Arc<dyn Credential>, org: &str, context: net::Context) -> Result<Self> {
+        let rest = client(reach, credential.clone(), context.clone())?;
+        let base = reach.address.trim().trim_end_matches('/');
         let (graphql, server) = match base.strip_suffix(SERVER) {
-            Some(host) => (
-                client(
-                    &Access { base_url: &format!("{host}/api"), credential: access.credential.clone(), ..*access },
-                    context,
-                )?,
-                true,
-            ),
+            Some(host) => (client(Reach { address: &format!("{host}/api"), ..reach }, credential, context)?, true),
             None => (rest.clone(), false),
         };
         Ok(Self { rest, graphql, org: org.to_owned(), server })

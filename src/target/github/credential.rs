@@ -3,7 +3,7 @@
 //! An App signs a token of its own (JWT, RS256) and trades it for one of its installation in the organisation, which ends
 //! after an hour ("Generating an installation access token for a GitHub App", GitHub docs).
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -17,6 +17,7 @@ use serde_json::json;
 use tokio::sync::OnceCell;
 
 use super::fault::explained;
+use crate::mutex::Mutex;
 use crate::net::Context;
 use crate::net::http::{Client, Credential, Key, Lease, Token, sensitive, status};
 use crate::net::jwt::Signer;
@@ -44,13 +45,6 @@ pub struct Signed {
     pub signed: Mutex<Vec<SecretString>>,
 }
 
-impl Signed {
-    fn signed(&self) -> MutexGuard<'_, Vec<SecretString>> {
-        // It is whole whatever panicked while it was locked.
-        self.signed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 #[async_trait]
 impl Credential for Signed {
     async fn prove(&self, _: &Method, _: &Url) -> Result<HeaderMap> {
@@ -59,12 +53,12 @@ impl Credential for Signed {
         let claims = json!({ "iss": self.app_id, "iat": issued, "exp": ends });
         let token = self.signer.sign(json!({ "typ": "JWT" }), &claims)?;
         let proof = HeaderMap::from_iter([(AUTHORIZATION, sensitive(&format!("Bearer {token}"))?)]);
-        self.signed().push(token.into());
+        self.signed.lock().push(token.into());
         Ok(proof)
     }
 
     fn secrets(&self) -> Vec<SecretString> {
-        self.signed().clone()
+        self.signed.lock().clone()
     }
 }
 
@@ -125,11 +119,7 @@ impl Credential for Installed {
     }
 
     fn renews(&self, shown: &HeaderMap, status: StatusCode, _: &HeaderMap) -> bool {
-        if status != StatusCode::UNAUTHORIZED {
-            return false;
-        }
-        self.lease.refused(shown);
-        true
+        self.lease.renews(shown, status)
     }
 
     fn secrets(&self) -> Vec<SecretString> {

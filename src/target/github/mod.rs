@@ -32,7 +32,7 @@ mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
@@ -44,11 +44,15 @@ use self::credential::{Installed, Signed};
 use self::people::{People, Ways};
 use self::seen::{Place, Seen, number};
 use self::teams::Teams;
-use super::{Asked, NotGiven, Occupied, known, not_given, not_taken_back, nothing_given};
+use super::{
+    Asked, NotGiven, Occupied, grant_id, known, not_given, not_taken_back, nothing_given, nothing_given_if_refused,
+};
+use crate::describe::{Describe, Resolve};
 use crate::domain::{Access, AccountId, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure};
-use crate::net::http::{Credential, is_refusal};
+use crate::mutex::Mutex;
+use crate::net::http::Credential;
 use crate::net::jwt::Signer;
-use crate::net::{self, Context};
+use crate::net::{Context, Reach};
 use crate::secret::SecretRef;
 use crate::span::Span;
 
@@ -90,17 +94,16 @@ pub struct Config {
     pub timeout: Option<Span>,
 }
 
-#[async_trait]
-impl super::Describe for Config {
+impl Resolve for Config {
     fn resolve(&mut self, folder: &Path) {
-        for secret in self.token.iter_mut().chain(&mut self.private_key) {
-            secret.resolve(folder);
-        }
-        if let Some(file) = &mut self.ca_file {
-            *file = folder.join(&*file);
-        }
+        self.token.resolve(folder);
+        self.private_key.resolve(folder);
+        self.ca_file.resolve(folder);
     }
+}
 
+#[async_trait]
+impl Describe<dyn super::Target> for Config {
     fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         let app = [self.app_id.is_some(), self.private_key.is_some()];
@@ -152,8 +155,7 @@ impl GitHub {
     /// Reads the secrets; nothing is asked of GitHub yet.
     pub async fn connect(config: &Config, context: Context) -> Result<Self> {
         let base_url = config.base_url.as_deref().unwrap_or(api::BASE_URL);
-        let timeout = config.timeout.map_or(net::TIMEOUT, |span| span.0);
-        let access = |credential| api::Access { base_url, ca_file: config.ca_file.as_deref(), timeout, credential };
+        let reach = Reach::new(base_url, config.ca_file.as_deref(), config.timeout);
         let credential: Arc<dyn Credential> = match (&config.token, &config.app_id, &config.private_key) {
             (Some(token), _, _) => {
                 let token = token.read().await.context("the token of GitHub")?;
@@ -164,19 +166,18 @@ impl GitHub {
                 let signer = Signer::rsa(&key).context("the private key of the GitHub App")?;
                 let (app_id, signed) = (app_id.clone(), Mutex::default());
                 let signed = Signed { app_id, signer, context: context.clone(), signed };
-                let app = api::client(&access(Arc::new(signed)), context.clone())?;
+                let app = api::client(reach, Arc::new(signed), context.clone())?;
                 Installed::new(app, &config.org, config.installation_id, context.clone())
             }
             _ => bail!("GitHub needs a `token`, or `app_id` and `private_key`"),
         };
-        let api = Api::new(&access(credential), &config.org, context)?;
+        let api = Api::new(reach, credential, &config.org, context)?;
         let logins = config.logins.iter().map(|(email, login)| (Email::new(email), login.trim().to_owned())).collect();
         Ok(Self { api, logins, enterprise: config.enterprise.clone(), seen: Mutex::default() })
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
-        // Each entry is whole whatever panicked while it was locked.
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock()
     }
 
     /// Where `access` is, by the last reading or by a new one; `None` where the team is gone.
@@ -224,7 +225,7 @@ impl GitHub {
         };
         self.seen().doubtful.insert(access.clone());
         let made = self.api.put(&slug, &login).await;
-        let made = made.map_err(|error| if is_refusal(&error) { nothing_given(error) } else { error })?;
+        let made = made.map_err(nothing_given_if_refused)?;
         if made.state != "active" {
             return Err(self.undo(&slug, &login, &made.state).await);
         }
@@ -302,11 +303,6 @@ impl GitHub {
             _ => Ok(()),
         }
     }
-}
-
-/// The grant of an access: there is one at most.
-fn grant_id(Access { account, entitlement }: &Access) -> GrantId {
-    GrantId(format!("{}/{account}", entitlement.id))
 }
 
 #[async_trait]

@@ -3,9 +3,7 @@
 //! Source: the vendor's OpenAPI description (okta-management-openapi-spec, 2026.06.3). What is optional here is so because
 //! it may be absent or null, or because a run can do without.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, header};
 use anyhow::Result;
@@ -15,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 use super::fault::{explained, is_bad_request, is_gone, is_unsearchable};
 use super::search::{any_of, batches, equals, halves};
-use crate::net::{Context, http};
+use crate::net::{Context, Reach, http};
 
 /// The kind of group whose members Okta itself keeps.
 pub const OKTA_GROUP: &str = "OKTA_GROUP";
@@ -144,15 +142,9 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn new(
-        base_url: &str,
-        ca_file: Option<&Path>,
-        timeout: Duration,
-        credential: Arc<dyn http::Credential>,
-        context: Context,
-    ) -> Result<Self> {
+    pub fn new(reach: Reach<'_>, credential: Arc<dyn http::Credential>, context: Context) -> Result<Self> {
         let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
-        let settings = http::Settings { base_url, ca_file, timeout, headers, credential, later: http::by_status };
+        let settings = http::Settings { reach, headers, credential, later: http::by_status };
         Ok(Self { client: http::Client::new(settings, context)? })
     }
 

@@ -3,9 +3,7 @@
 //! The app proves itself by its private key (`private_key_jwt`, RFC 7523) and always offers a proof of possession (DPoP, RFC
 //! 9449), which new API Services apps demand; where the server gives a plain bearer token for it, that is used as one.
 
-use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use ::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use anyhow::{Context as _, Result};
@@ -16,11 +14,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::dpop::{DPOP, Nonce, Prover, lock, renew};
+use super::dpop::{DPOP, Nonce, Prover, renew};
 use super::fault::explained;
-use crate::net::Context;
+use crate::mutex::Mutex;
 use crate::net::http::{self, Credential, Key, Lease, Token};
 use crate::net::jwt::Signer;
+use crate::net::{Context, Reach};
 
 /// To read groups, their members and rules and to change members; to find people. Nothing else is asked for.
 const SCOPES: &str = "okta.groups.manage okta.users.read";
@@ -73,21 +72,15 @@ struct Granted {
 }
 
 impl OAuth {
-    pub fn new(
-        app: &App<'_>,
-        base_url: &str,
-        ca_file: Option<&Path>,
-        timeout: Duration,
-        context: Context,
-    ) -> Result<Self> {
+    pub fn new(app: &App<'_>, reach: Reach<'_>, context: Context) -> Result<Self> {
         let signer = Signer::rsa(app.private_key).context("`private_key`")?;
         let key_id = app.key_id.or(signer.key_id()).map(str::to_owned);
         let prover = Arc::new(Prover::new(context.clone())?);
         let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static("application/json"))]);
         let credential: Arc<dyn Credential> = prover.clone();
-        let settings = http::Settings { base_url, ca_file, timeout, headers, credential, later: http::by_status };
+        let settings = http::Settings { reach, headers, credential, later: http::by_status };
         let client = http::Client::new(settings, context.clone())?;
-        let mut audience = Url::parse(base_url.trim())?;
+        let mut audience = Url::parse(reach.address.trim())?;
         audience.path_segments_mut().ok().context("`base_url` has no path")?.pop_if_empty().extend(TOKEN);
         let (client_id, audience) = (app.client_id.to_owned(), audience.into());
         let lease = Lease::new(context.clone());
@@ -102,7 +95,7 @@ impl OAuth {
             ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
             ("client_assertion", assertion.expose_secret()),
         ];
-        *lock(&self.prover.assertion) = Some(assertion.clone());
+        *self.prover.assertion.lock() = Some(assertion.clone());
         // A token that nobody took does no harm: asking twice does not matter.
         let call = self.client.post(&TOKEN).form(&form).repeatable();
         let granted = call.secret_answer::<Granted>().await.map_err(explained);
@@ -137,7 +130,7 @@ impl OAuth {
 impl Credential for OAuth {
     async fn prove(&self, method: &Method, url: &Url) -> Result<HeaderMap> {
         let token = self.lease.token(self.fetch()).await?;
-        let nonce = lock(&self.nonce).clone();
+        let nonce = self.nonce.lock().clone();
         let mut headers = HeaderMap::from_iter([(header::AUTHORIZATION, token.authorization()?)]);
         if token.scheme == BOUND {
             headers.insert(DPOP, self.prover.proof(method, url, nonce.as_deref(), Some(&token.secret))?);
@@ -152,11 +145,7 @@ impl Credential for OAuth {
         if nonce != Nonce::None && challenges.any(|challenge| holds(challenge, "use_dpop_nonce")) {
             return true;
         }
-        if status != StatusCode::UNAUTHORIZED {
-            return false;
-        }
-        self.lease.refused(shown);
-        true
+        self.lease.renews(shown, status)
     }
 
     fn secrets(&self) -> Vec<SecretString> {

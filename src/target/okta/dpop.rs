@@ -1,7 +1,5 @@
 //! Proofs of possession (DPoP, RFC 9449): each request is signed with a key that this run alone has.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -10,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::mutex::Mutex;
 use crate::net::Context;
 use crate::net::http::{Credential, sensitive};
 use crate::net::jwt::{Signer, encoded, unique};
@@ -63,7 +62,7 @@ impl Prover {
 #[async_trait]
 impl Credential for Prover {
     async fn prove(&self, method: &Method, url: &Url) -> Result<HeaderMap> {
-        let nonce = lock(&self.nonce).clone();
+        let nonce = self.nonce.lock().clone();
         Ok(HeaderMap::from_iter([(DPOP, self.proof(method, url, nonce.as_deref(), None)?)]))
     }
 
@@ -73,7 +72,7 @@ impl Credential for Prover {
     }
 
     fn secrets(&self) -> Vec<SecretString> {
-        lock(&self.assertion).iter().cloned().collect()
+        self.assertion.lock().iter().cloned().collect()
     }
 }
 
@@ -88,7 +87,7 @@ pub enum Nonce {
 /// Keeps the nonce that an answer names; compared with the one kept, not with the one that was sent.
 pub fn renew(kept: &Mutex<Option<String>>, headers: &HeaderMap) -> Nonce {
     let Some(named) = headers.get(NONCE).and_then(|nonce| nonce.to_str().ok()) else { return Nonce::None };
-    let before = lock(kept).replace(named.to_owned());
+    let before = kept.lock().replace(named.to_owned());
     if before.as_deref() == Some(named) { Nonce::Known } else { Nonce::New }
 }
 
@@ -107,11 +106,6 @@ fn address(url: &Url) -> String {
         rest = if escaped.is_some() { &behind[2..] } else { behind };
     }
     format!("{}{}", url.origin().ascii_serialization(), String::from_utf8_lossy(&bytes))
-}
-
-/// What is inside, also after a panic of somebody else who held it: each of these is whole at all times.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -181,6 +175,6 @@ mod tests {
         assert_eq!(renew(&nonce, &named("one")), Nonce::New);
         assert_eq!(renew(&nonce, &named("one")), Nonce::Known);
         assert_eq!(renew(&nonce, &named("two")), Nonce::New);
-        assert_eq!(lock(&nonce).as_deref(), Some("two"));
+        assert_eq!(nonce.lock().as_deref(), Some("two"));
     }
 }

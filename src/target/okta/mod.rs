@@ -20,7 +20,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use async_trait::async_trait;
@@ -31,11 +31,13 @@ use serde::Deserialize;
 use self::api::Api;
 use self::credential::{App, OAuth, api_token};
 use self::groups::{Filled, resolve};
-use super::{Asked, known, not_given, not_taken_back, nothing_given};
+use super::{Asked, grant_id, known, not_given, not_taken_back, nothing_given, nothing_given_if_refused};
+use crate::describe::{Describe, Resolve};
 use crate::domain::{Access, AccountId, Current, Entitlement, Grant, GrantId, Held, Owned, Tenure};
 use crate::harmless::shown;
-use crate::net::http::{Credential, is_refusal};
-use crate::net::{self, Context};
+use crate::mutex::Mutex;
+use crate::net::http::Credential;
+use crate::net::{Context, Reach};
 use crate::secret::SecretRef;
 use crate::span::Span;
 
@@ -68,17 +70,16 @@ pub struct Config {
     pub timeout: Option<Span>,
 }
 
-#[async_trait]
-impl super::Describe for Config {
+impl Resolve for Config {
     fn resolve(&mut self, folder: &Path) {
-        for secret in [&mut self.api_token, &mut self.private_key].into_iter().flatten() {
-            secret.resolve(folder);
-        }
-        if let Some(file) = &mut self.ca_file {
-            *file = folder.join(&*file);
-        }
+        self.api_token.resolve(folder);
+        self.private_key.resolve(folder);
+        self.ca_file.resolve(folder);
     }
+}
 
+#[async_trait]
+impl Describe<dyn super::Target> for Config {
     fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         let app = self.client_id.is_some() || self.private_key.is_some();
@@ -104,7 +105,21 @@ impl super::Describe for Config {
     }
 
     async fn connect(&self, context: Context) -> Result<Box<dyn super::Target>> {
-        Ok(Box::new(Okta::connect(self, context).await?))
+        let reach = Reach::new(&self.base_url, self.ca_file.as_deref(), self.timeout);
+        let credential: Arc<dyn Credential> = match (&self.api_token, &self.client_id, &self.private_key) {
+            (Some(token), None, None) => {
+                let token = token.read().await.context("Okta's `api_token`")?;
+                Arc::new(api_token(token).context("Okta's `api_token`")?)
+            }
+            (None, Some(client_id), Some(private_key)) => {
+                let private_key = &private_key.read().await.context("Okta's `private_key`")?;
+                let app = App { client_id, private_key, key_id: self.key_id.as_deref() };
+                Arc::new(OAuth::new(&app, reach, context.clone()).context(NAME)?)
+            }
+            _ => bail!("Okta needs either an `api_token`, or a `client_id` and its `private_key`"),
+        };
+        let api = Api::new(reach, credential, context).context(NAME)?;
+        Ok(Box::new(Okta { api, seen: Mutex::default() }))
     }
 }
 
@@ -136,30 +151,6 @@ struct Seen {
 }
 
 impl Okta {
-    /// Reads the credential; nothing is asked of Okta yet.
-    pub async fn connect(config: &Config, context: Context) -> Result<Self> {
-        let Config { base_url, ca_file, key_id, .. } = config;
-        let (ca_file, timeout) = (ca_file.as_deref(), config.timeout.map_or(net::TIMEOUT, |span| span.0));
-        let credential: Arc<dyn Credential> = match (&config.api_token, &config.client_id, &config.private_key) {
-            (Some(token), None, None) => {
-                let token = token.read().await.context("Okta's `api_token`")?;
-                Arc::new(api_token(token).context("Okta's `api_token`")?)
-            }
-            (None, Some(client_id), Some(private_key)) => {
-                let private_key = &private_key.read().await.context("Okta's `private_key`")?;
-                let app = App { client_id, private_key, key_id: key_id.as_deref() };
-                Arc::new(OAuth::new(&app, base_url, ca_file, timeout, context.clone()).context(NAME)?)
-            }
-            _ => bail!("Okta needs either an `api_token`, or a `client_id` and its `private_key`"),
-        };
-        let api = Api::new(base_url, ca_file, timeout, credential, context).context(NAME)?;
-        Ok(Self { api, seen: Mutex::default() })
-    }
-
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The members of each group, or why they may not be read; `None` where it is gone.
     async fn members(&self, groups: impl Iterator<Item = &Entitlement>) -> Result<BTreeMap<Entitlement, Listed>> {
         let each = groups.map(|group| async move {
@@ -177,7 +168,7 @@ impl Okta {
 
     /// Whether the user is in the group: by what was seen, else by looking.
     async fn is_member(&self, user: &str, group: &Entitlement) -> Result<bool> {
-        let seen = self.seen().members.get(&*group.id).map(|members| members.contains(user));
+        let seen = self.seen.lock().members.get(&*group.id).map(|members| members.contains(user));
         if let Some(is_member) = seen {
             return Ok(is_member);
         }
@@ -186,7 +177,7 @@ impl Okta {
         let members: BTreeSet<String> = members.into_iter().collect();
         let is_member = members.contains(user);
         // Somebody may have been added while we looked.
-        self.seen().members.entry(group.id.to_string()).or_default().extend(members);
+        self.seen.lock().members.entry(group.id.to_string()).or_default().extend(members);
         Ok(is_member)
     }
 
@@ -262,7 +253,7 @@ impl super::Target for Okta {
             Listed::Members(members) => Some((group.id.to_string(), members)),
             Listed::Gone | Listed::Hidden(_) => None,
         });
-        *self.seen() = Seen { members: members.collect(), filled };
+        *self.seen.lock() = Seen { members: members.collect(), filled };
         Ok(Current { accounts, entitlements, grants, absent: BTreeMap::default() })
     }
 
@@ -272,12 +263,12 @@ impl super::Target for Okta {
             // Who was put there by a rule is left as they are.
             if !self.is_member(user, entitlement).await.map_err(nothing_given)? {
                 let added = self.api.add(&entitlement.id, user).await;
-                added.map_err(|error| if is_refusal(&error) { nothing_given(error) } else { error })?;
-                if let Some(members) = self.seen().members.get_mut(&*entitlement.id) {
+                added.map_err(nothing_given_if_refused)?;
+                if let Some(members) = self.seen.lock().members.get_mut(&*entitlement.id) {
                     members.insert(user.clone());
                 }
             }
-            anyhow::Ok(id(&wanted.access))
+            anyhow::Ok(grant_id(&wanted.access))
         };
         given.await.with_context(|| not_given(wanted, NAME))
     }
@@ -286,12 +277,12 @@ impl super::Target for Okta {
         known(held, NAME)?;
         let Access { account: AccountId(user), entitlement } = &held.grant.access;
         // Before the call, for after a lost answer nobody may rely on it any more; being added twice does no harm.
-        if let Some(members) = self.seen().members.get_mut(&*entitlement.id) {
+        if let Some(members) = self.seen.lock().members.get_mut(&*entitlement.id) {
             members.remove(user);
         }
         self.remove(user, entitlement).await.with_context(|| not_taken_back(held, NAME))?;
         // When it was given they were not a member, so no rule had put them there; whether one would by now, Okta does not tell.
-        for rule in self.seen().filled.possibly(&entitlement.id, user) {
+        for rule in self.seen.lock().filled.possibly(&entitlement.id, user) {
             tracing::warn!(
                 "{} was taken out of '{}', which the group rule '{}' ({}) fills as well: if it has come to fit them since they \
                  were put there, Okta does not put them back by itself (they are listed at the rule as an exception)",
@@ -323,7 +314,7 @@ fn held(listed: &BTreeMap<Entitlement, Listed>, filled: &Filled, owned: &BTreeSe
             }
             let access = Access { account: AccountId(member.clone()), entitlement: group.clone() };
             let foreign = !owned.contains(&access) && filled.possibly(&group.id, member).next().is_some();
-            grants.push(Held { id: id(&access), access, from: None, until: None, foreign });
+            grants.push(Held { id: grant_id(&access), access, from: None, until: None, foreign });
         }
     }
     Ok(grants)
@@ -342,9 +333,4 @@ fn refuse_unreadable(stands_for: &mut Result<BTreeSet<Entitlement>, String>, lis
     if let Some(why) = why {
         *stands_for = Err(why);
     }
-}
-
-/// There is one membership for one access, and Okta gives it no id.
-fn id(Access { account, entitlement }: &Access) -> GrantId {
-    GrantId(format!("{}/{account}", entitlement.id))
 }

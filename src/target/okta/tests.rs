@@ -1,6 +1,5 @@
 //! What can be told without a server: faults of a config, and what is made of a reading.
 
-use super::super::Describe as _;
 use super::*;
 
 fn config(text: &str) -> Config {

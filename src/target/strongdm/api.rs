@@ -1,8 +1,6 @@
 //! strongDM's requests, in its own words.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context as _, Error, Result, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,8 +15,8 @@ use super::wire::{
     AccountGrantPage, AccountPage, DeleteRequest, DeleteResponse, ListRequest, ListRequestMetadata, Page,
     RateLimitMetadata, RequirementsMetadata, ResourcePage, Role, RolePage, Status,
 };
-use crate::net::Context;
 use crate::net::grpc::{self, Client, Method, Vendor};
+use crate::net::{Context, Reach};
 
 const ACCOUNTS: Method = Method("/v1.Accounts/List");
 const RESOURCES: Method = Method("/v1.Resources/List");
@@ -58,8 +56,8 @@ pub struct Api {
 }
 
 impl Api {
-    pub fn new(host: &str, ca_file: Option<&Path>, timeout: Duration, keys: Keys, context: Context) -> Result<Self> {
-        Ok(Self { client: Client::new(host, ca_file, timeout, keys, context)? })
+    pub fn new(reach: Reach<'_>, keys: Keys, context: Context) -> Result<Self> {
+        Ok(Self { client: Client::new(reach, keys, context)? })
     }
 
     pub fn context(&self) -> &Context {

@@ -14,7 +14,6 @@ mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result, ensure};
 use async_trait::async_trait;
@@ -27,8 +26,10 @@ use self::api::{Api, instant, is_same, term, timestamp};
 use self::sign::Keys;
 use self::wire::{AccountAttachment, AccountGrant};
 use super::{Asked, known, not_given, not_taken_back, nothing_given};
+use crate::describe::{Describe, Resolve};
 use crate::domain::{Access, Account, AccountId, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure};
-use crate::net::{self, Context, grpc};
+use crate::mutex::Mutex;
+use crate::net::{Context, Reach, grpc};
 use crate::secret::SecretRef;
 use crate::span::Span;
 
@@ -63,18 +64,22 @@ pub struct Config {
     pub timeout: Option<Span>,
 }
 
-#[async_trait]
-impl super::Describe for Config {
+impl Resolve for Config {
     fn resolve(&mut self, folder: &Path) {
         self.access_key.resolve(folder);
         self.secret_key.resolve(folder);
-        if let Some(file) = &mut self.ca_file {
-            *file = folder.join(&*file);
-        }
+        self.ca_file.resolve(folder);
     }
+}
 
+#[async_trait]
+impl Describe<dyn super::Target> for Config {
     async fn connect(&self, context: Context) -> Result<Box<dyn super::Target>> {
-        Ok(Box::new(StrongDm::connect(self, context).await?))
+        let access = self.access_key.read().await.context("the access key of strongDM")?;
+        let secret = self.secret_key.read().await.context("the secret key of strongDM")?;
+        let reach = Reach::new(self.host.as_deref().unwrap_or(HOST), self.ca_file.as_deref(), self.timeout);
+        let api = Api::new(reach, Keys::new(&access, &secret)?, context)?;
+        Ok(Box::new(StrongDm { api, seen: Mutex::default() }))
     }
 }
 
@@ -93,20 +98,6 @@ struct Seen {
 }
 
 impl StrongDm {
-    /// Reads the keys; nothing is asked of strongDM yet.
-    pub async fn connect(config: &Config, context: Context) -> Result<Self> {
-        let access = config.access_key.read().await.context("the access key of strongDM")?;
-        let secret = config.secret_key.read().await.context("the secret key of strongDM")?;
-        let host = config.host.as_deref().unwrap_or(HOST);
-        let timeout = config.timeout.map_or(net::TIMEOUT, |span| span.0);
-        let api = Api::new(host, config.ca_file.as_deref(), timeout, Keys::new(&access, &secret)?, context)?;
-        Ok(Self { api, seen: Mutex::default() })
-    }
-
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The accounts behind the e-mails. The filter ignores case and takes `*` for anything, so they are compared again.
     async fn accounts(&self, emails: &BTreeSet<Email>) -> Result<Vec<Account>> {
         let filters: Vec<_> = emails.iter().map(|email| term("email", email.as_str())).collect();
@@ -158,12 +149,12 @@ impl StrongDm {
         let dateless = is_role(&wanted.access.entitlement);
         let same =
             |held: &&Held| !held.foreign && held.access == wanted.access && (dateless || has_dates(held, wanted));
-        self.seen().grants.values().find(same).map(|held| held.id.clone())
+        self.seen.lock().grants.values().find(same).map(|held| held.id.clone())
     }
 
     fn remember(&self, held: Held) -> GrantId {
         let id = held.id.clone();
-        self.seen().grants.insert(id.clone(), held);
+        self.seen.lock().grants.insert(id.clone(), held);
         id
     }
 
@@ -222,7 +213,7 @@ impl Calls for StrongDm {
         if let Some(id) = self.known(wanted) {
             return Ok(id);
         }
-        let looked = self.seen().entitlements.contains(&wanted.access.entitlement);
+        let looked = self.seen.lock().entitlements.contains(&wanted.access.entitlement);
         if is_role(&wanted.access.entitlement) {
             return self.grant_role(wanted, looked).await.map_err(Refusal::Failed);
         }
@@ -231,7 +222,7 @@ impl Calls for StrongDm {
 
     async fn delete(&self, id: &GrantId, entitlement: &Entitlement) -> Result<()> {
         // Before the call, for after a lost answer nobody may rely on it any more.
-        self.seen().grants.remove(id);
+        self.seen.lock().grants.remove(id);
         if is_role(entitlement) {
             self.api.delete_account_attachment(&id.0).await
         } else {
@@ -260,7 +251,7 @@ impl super::Target for StrongDm {
             Ok((entitlements, wanted, grants))
         };
         let (accounts, (entitlements, wanted, grants)) = tokio::try_join!(accounts, grants)?;
-        *self.seen() = Seen { grants: grants.clone(), entitlements: wanted };
+        *self.seen.lock() = Seen { grants: grants.clone(), entitlements: wanted };
         Ok(Current { accounts, entitlements, grants: grants.into_values().collect(), ..Current::default() })
     }
 

@@ -135,11 +135,11 @@ async fn both_credentials_or_none_are_a_fault_of_the_config() {
     for toml in faulty {
         // A table that cannot be read at all says so earlier.
         let Ok(config) = toml::from_str::<TargetConfig>(&toml) else { continue };
-        let faults = config.faults();
+        let faults = config.kind().faults();
         assert!(!faults.is_empty(), "{toml}");
     }
-    assert_eq!(config(&fake.toml()).faults(), [""; 0]);
-    assert_eq!(config(&fake.toml_app()).faults(), [""; 0]);
+    assert_eq!(config(&fake.toml()).kind().faults(), [""; 0]);
+    assert_eq!(config(&fake.toml_app()).kind().faults(), [""; 0]);
 }
 
 /// An answer with a token in it is shown to nobody, whatever is wrong with it.

@@ -207,7 +207,7 @@ fn one_credential_it_is() {
     for toml in [both, neither, half] {
         let refused = match toml::from_str::<TargetConfig>(&toml) {
             Err(_) => true,
-            Ok(config) => !config.faults().is_empty(),
+            Ok(config) => !config.kind().faults().is_empty(),
         };
         assert!(refused, "{toml}");
     }

@@ -7,7 +7,7 @@ use httpmock::{HttpMockRequest, HttpMockResponse, MockServer};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::net::{Clock, Context};
+use crate::net::{Clock, Context, Reach};
 
 /// Looks `texts` up where `answer` answers; also what was asked, in order, as `/path` or `/oncalls ids`.
 async fn look_up(
@@ -28,8 +28,7 @@ async fn look_up(
     server.mock_async(|_any, then| drop(then.respond_with(respond))).await;
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     let context = Context::new(Clock::new(DateTime::UNIX_EPOCH), deadline);
-    let timeout = Duration::from_secs(10);
-    let api = Api::new("key".into(), &server.base_url(), None, timeout, context).expect("an API");
+    let api = Api::new(Reach::new(&server.base_url(), None, None), "key".into(), context).expect("an API");
     let until = DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1);
     let answers = Lookup::new(&api, DateTime::UNIX_EPOCH, until).all(&texts.iter().copied().collect()).await;
     let asked = asked.lock().expect("no panic").clone();
