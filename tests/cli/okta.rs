@@ -113,6 +113,18 @@ fn whom_a_rule_of_okta_s_put_in_is_never_excluded_from_it() {
     assert_eq!((branch.okta.changes(), branch.okta.exclusions()), (vec![], vec![]));
 }
 
+/// Whether a rule would put them back, Okta does not tell.
+#[test]
+fn taking_somebody_out_of_a_group_that_a_rule_fills_is_warned_of() {
+    let branch = Branch::new(everybody().rule("0prfake0000000000001", GROUP, &[CAROL]), RULE);
+    assert!(!branch.run(&[]).err.contains("group rule"));
+    assert_eq!(branch.members(), [ALICE, CAROL]);
+    let ran = branch.run_at(6, &[]);
+    assert_eq!(branch.members(), [BOB, CAROL]);
+    let warned = ["alice@example.com", "the group rule", "0prfake0000000000001"];
+    assert!(warned.iter().all(|part| ran.err.contains(part)), "{ran:?}");
+}
+
 #[test]
 fn who_is_in_two_rules_loses_nothing_until_the_last_one_ends() {
     let branch = Branch::new(everybody(), &format!("{RULE}{SECOND}"));

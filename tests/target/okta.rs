@@ -4,6 +4,7 @@ mod credentials;
 mod crowd;
 mod names;
 mod people;
+mod ready;
 mod trouble;
 
 use std::fmt::Debug;

@@ -155,12 +155,11 @@ impl Api {
         self.search("users", USERS, &texts.iter().map(term).collect::<Vec<_>>()).await
     }
 
-    /// The user with this login, which has an @, as Okta knows them now; `None` where there is none, or none that can be
-    /// asked for.
+    /// The user with this login or id, as Okta knows them now; `None` where there is none, or none that can be asked for.
     ///
     /// A login with a slash cannot ("Retrieve a user"); one with a semicolon is looked up without what follows it, and a
     /// backslash is refused by the server in front (okta-sdk-java#1526), as more signs are of which nobody has a list.
-    /// Without an @ it could be an id, or `me`, which is whoever asks.
+    /// A login without an @ could be an id, or `me`, which is whoever asks: no such is to be asked for.
     pub async fn user(&self, login: &str) -> Result<Option<User>> {
         let odd = |sign: char| sign.is_control() || "/\\;%".contains(sign);
         if login.len() > LOGIN || login.contains(odd) {
@@ -202,6 +201,11 @@ impl Api {
             Err(error) if is_gone(&error) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// The groups that a user is in, as far as this credential may see them.
+    pub async fn groups_of(&self, user: &str) -> Result<Vec<Group>> {
+        self.client.get(&["api", "v1", "users", user, "groups"]).pages().await.map_err(explained)
     }
 
     /// Every group rule.

@@ -6,6 +6,7 @@ use anyhow::Result;
 use futures_util::future::{try_join, try_join_all};
 
 use super::api::{Api, Group, OKTA_GROUP, Rule, may_be_group_id};
+use super::fault::is_forbidden;
 use crate::domain::Entitlement;
 use crate::harmless::shown;
 use crate::near::hint;
@@ -98,15 +99,21 @@ fn changeable(group: &Group) -> Result<(), String> {
 pub struct Filled(BTreeMap<String, Vec<Rule>>);
 
 impl Filled {
-    /// None where the rules cannot be read: not every role that may change members may read rules.
-    pub async fn read(api: &Api) -> Self {
-        let rules = api.rules().await.unwrap_or_else(|error| {
-            tracing::info!(
-                "which groups are filled by group rules is not known, for Okta does not show them: {error:#}"
-            );
-            Vec::new()
-        });
-        Self::by(rules)
+    /// None where the rules may not be read: not every role that may change members may read rules.
+    ///
+    /// # Errors
+    /// Where Okta does not answer.
+    pub async fn read(api: &Api) -> Result<Self> {
+        match api.rules().await {
+            Ok(rules) => Ok(Self::by(rules)),
+            Err(error) if is_forbidden(&error) => {
+                tracing::info!(
+                    "which groups are filled by group rules is not known, for Okta does not show them: {error:#}"
+                );
+                Ok(Self::default())
+            }
+            Err(error) => Err(error.context("the group rules of Okta cannot be read")),
+        }
     }
 
     pub fn by(rules: Vec<Rule>) -> Self {

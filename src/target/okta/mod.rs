@@ -6,7 +6,8 @@
 //! What a run costs, in requests: the groups that rules name, 25 to a request; the people, 25 to a request, and one for
 //! each whom the search index does not know; the members of each group, 200 to a page; the group rules, 200 to a page; with a
 //! service app two for its token. All but a list's own pages go side by side. With 50 groups, 1,000 members among them and
-//! 200 people: 2 + 8 + 50 + 1 (+ 2). Then one for each membership given or taken back.
+//! 200 people: 2 + 8 + 50 + 1 (+ 2). Then three for each membership given, of which two look once more, side by side, and one
+//! for each taken back.
 
 mod api;
 mod credential;
@@ -31,7 +32,7 @@ use serde::Deserialize;
 use self::api::Api;
 use self::credential::{App, OAuth, api_token};
 use self::groups::{Filled, resolve};
-use super::{Asked, grant_id, known, not_given, not_taken_back, nothing_given, nothing_given_if_refused};
+use super::{Asked, Occupied, grant_id, known, not_given, not_taken_back, nothing_given, nothing_given_if_refused};
 use crate::describe::{Describe, Resolve};
 use crate::domain::{Access, AccountId, Current, Entitlement, Grant, GrantId, Held, Owned, Tenure};
 use crate::harmless::shown;
@@ -147,7 +148,28 @@ pub struct Okta {
 struct Seen {
     /// The members of every group that was read, so that who is in it costs no request.
     members: BTreeMap<String, BTreeSet<String>>,
+    /// What was about to be changed, and nobody knows how it ended.
+    doubtful: BTreeSet<Access>,
     filled: Filled,
+}
+
+impl Seen {
+    /// Whether they are in the group, where that is known.
+    fn is_member(&self, access: &Access) -> Option<bool> {
+        let members = self.members.get(&*access.entitlement.id).filter(|_| !self.doubtful.contains(access))?;
+        Some(members.contains(&access.account.0))
+    }
+
+    /// Notes how a change ended.
+    fn changed(&mut self, access: &Access, is_member: bool) {
+        self.doubtful.remove(access);
+        let Some(members) = self.members.get_mut(&*access.entitlement.id) else { return };
+        if is_member {
+            members.insert(access.account.0.clone())
+        } else {
+            members.remove(&access.account.0)
+        };
+    }
 }
 
 impl Okta {
@@ -166,19 +188,44 @@ impl Okta {
         Ok(listed.into_iter().collect())
     }
 
-    /// Whether the user is in the group: by what was seen, else by looking.
-    async fn is_member(&self, user: &str, group: &Entitlement) -> Result<bool> {
-        let seen = self.seen.lock().members.get(&*group.id).map(|members| members.contains(user));
-        if let Some(is_member) = seen {
-            return Ok(is_member);
+    /// Whether to add them, looked at once more: since the reading somebody may have suspended them, made another account
+    /// with this login or put them into the group. Okta answers an addition the same whether it changed anything or not.
+    ///
+    /// # Errors
+    /// [`Occupied`] where somebody else has put them there: it is not ours to take back.
+    async fn is_to_be_added(&self, Grant { access, email, .. }: &Grant) -> Result<bool> {
+        let Access { account: AccountId(id), entitlement } = access;
+        let is_seen = self.seen.lock().is_member(access);
+        if is_seen == Some(true) {
+            return Ok(false);
         }
-        // A group that is gone is told of by the answer to the change.
-        let Some(members) = self.api.members(&group.id).await? else { return Ok(false) };
-        let members: BTreeSet<String> = members.into_iter().collect();
-        let is_member = members.contains(user);
-        // Somebody may have been added while we looked.
-        self.seen.lock().members.entry(group.id.to_string()).or_default().extend(members);
-        Ok(is_member)
+        let (account, is_member) =
+            tokio::try_join!(people::now(&self.api, id, email), self.is_member(id, entitlement))?;
+        ensure!(
+            !account.suspended,
+            "the account of {email} ({id}) has been suspended or deactivated since it was read"
+        );
+        if !is_member {
+            return Ok(true);
+        }
+        self.seen.lock().changed(access, true);
+        ensure!(
+            is_seen.is_none(),
+            Occupied(format!("{email} ({id}) has been put there by somebody else since it was read, and stays there"))
+        );
+        Ok(false)
+    }
+
+    /// Whether the user is in the group now: of the two lists that tell, theirs is the shorter.
+    async fn is_member(&self, user: &str, group: &Entitlement) -> Result<bool> {
+        match self.api.groups_of(user).await {
+            Ok(groups) => Ok(groups.iter().any(|one| one.id == *group.id)),
+            Err(error) if fault::is_forbidden(&error) => {
+                // A group that is gone is told of by the answer to the change.
+                Ok(self.api.members(&group.id).await?.unwrap_or_default().iter().any(|member| member == user))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes the user out of the group. What this credential may not see is answered as what is gone, so the group is looked at.
@@ -222,7 +269,7 @@ impl super::Target for Okta {
         };
         let rules = async {
             let any = !asked.entitlements.is_empty() || !owned.is_empty();
-            Ok(if any { Filled::read(&self.api).await } else { Filled::default() })
+            if any { Filled::read(&self.api).await } else { Ok(Filled::default()) }
         };
         let ours = async {
             asked.emails.known().await;
@@ -253,22 +300,21 @@ impl super::Target for Okta {
             Listed::Members(members) => Some((group.id.to_string(), members)),
             Listed::Gone | Listed::Hidden(_) => None,
         });
-        *self.seen.lock() = Seen { members: members.collect(), filled };
+        *self.seen.lock() = Seen { members: members.collect(), doubtful: BTreeSet::new(), filled };
         Ok(Current { accounts, entitlements, grants, absent: BTreeMap::default() })
     }
 
     async fn grant(&self, wanted: &Grant) -> Result<GrantId> {
-        let Access { account: AccountId(user), entitlement } = &wanted.access;
+        let access = &wanted.access;
         let given = async {
-            // Who was put there by a rule is left as they are.
-            if !self.is_member(user, entitlement).await.map_err(nothing_given)? {
-                let added = self.api.add(&entitlement.id, user).await;
+            let ready = self.is_to_be_added(wanted).await;
+            if ready.map_err(|error| if error.is::<Occupied>() { error } else { nothing_given(error) })? {
+                self.seen.lock().doubtful.insert(access.clone());
+                let added = self.api.add(&access.entitlement.id, &access.account.0).await;
                 added.map_err(nothing_given_if_refused)?;
-                if let Some(members) = self.seen.lock().members.get_mut(&*entitlement.id) {
-                    members.insert(user.clone());
-                }
+                self.seen.lock().changed(access, true);
             }
-            anyhow::Ok(grant_id(&wanted.access))
+            anyhow::Ok(grant_id(access))
         };
         given.await.with_context(|| not_given(wanted, NAME))
     }
@@ -276,11 +322,9 @@ impl super::Target for Okta {
     async fn revoke(&self, held: &Owned) -> Result<()> {
         known(held, NAME)?;
         let Access { account: AccountId(user), entitlement } = &held.grant.access;
-        // Before the call, for after a lost answer nobody may rely on it any more; being added twice does no harm.
-        if let Some(members) = self.seen.lock().members.get_mut(&*entitlement.id) {
-            members.remove(user);
-        }
+        self.seen.lock().doubtful.insert(held.grant.access.clone());
         self.remove(user, entitlement).await.with_context(|| not_taken_back(held, NAME))?;
+        self.seen.lock().changed(&held.grant.access, false);
         // When it was given they were not a member, so no rule had put them there; whether one would by now, Okta does not tell.
         for rule in self.seen.lock().filled.possibly(&entitlement.id, user) {
             tracing::warn!(

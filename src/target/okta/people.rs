@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use futures_util::future::try_join_all;
 
 use super::api::{Api, User, UserProfile};
@@ -28,6 +28,25 @@ pub async fn accounts(api: &Api, emails: &BTreeSet<Email>) -> Result<Vec<Account
     let fresh = try_join_all(unknown.map(|login| api.user(login))).await?;
     users.extend(fresh.into_iter().flatten().map(|user| (user.id.clone(), user)));
     Ok(chosen(&emails, users.values()))
+}
+
+/// The account with this id as Okta knows it now, by its own word and not the search index's.
+///
+/// # Errors
+/// Where it is gone, or not the one that the e-mail means: another's login it may be since.
+pub async fn now(api: &Api, id: &str, email: &Email) -> Result<Account> {
+    let mut users: Vec<User> = api.user(email.as_str()).await?.into_iter().collect();
+    if users.iter().all(|user| user.id != id) {
+        users.extend(api.user(id).await?);
+    }
+    let meant = chosen(&BTreeSet::from([email.clone()]), users.iter());
+    let Some(account) = meant.iter().find(|account| account.id.0 == id) else {
+        match meant.first() {
+            Some(other) => bail!("{email} is the login of another account ({}), which the next run finds", other.id),
+            None => bail!("the account {id} is gone, or {email} is not its login or e-mail any more"),
+        }
+    };
+    Ok(account.clone())
 }
 
 /// Of the users whose login or e-mail it is, those that count for each e-mail.

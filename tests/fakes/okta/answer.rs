@@ -52,6 +52,7 @@ pub(super) enum Route {
     Member { group: String, user: String, put: bool },
     Rules,
     User(String),
+    UserGroups(String),
     Users,
 }
 
@@ -77,6 +78,7 @@ impl Route {
             }
             ["api", "v1", "users"] => (Self::Users, &["GET"]),
             ["api", "v1", "users", key] if !key.is_empty() => (Self::User((*key).to_owned()), &["GET"]),
+            ["api", "v1", "users", key, "groups"] if !key.is_empty() => (Self::UserGroups((*key).to_owned()), &["GET"]),
             _ => return Err(Missing::Path),
         };
         if methods.contains(&method) { Ok(route) } else { Err(Missing::Method) }
@@ -85,7 +87,7 @@ impl Route {
     /// The scopes of which a token has to have one.
     pub(super) fn scopes(&self) -> &'static [&'static str] {
         match self {
-            Self::User(_) | Self::Users => &["okta.users.read"],
+            Self::User(_) | Self::UserGroups(_) | Self::Users => &["okta.users.read"],
             Self::Member { .. } => &["okta.groups.manage"],
             _ => &["okta.groups.read"],
         }
@@ -94,7 +96,7 @@ impl Route {
     /// Under which limit its requests are counted.
     pub(super) fn bucket(&self) -> &'static str {
         match self {
-            Self::User(_) => "/api/v1/users/{id}",
+            Self::User(_) | Self::UserGroups(_) => "/api/v1/users/{id}",
             Self::Users => "/api/v1/users",
             _ => "/api/v1/groups",
         }
@@ -145,6 +147,7 @@ impl Call<'_> {
             Route::Member { group, user, put } => self.change(group, user, *put),
             Route::Rules => self.rules(),
             Route::User(key) => self.user(key),
+            Route::UserGroups(key) => self.groups_of(key),
             Route::Users => self.users(),
         }
     }
@@ -278,6 +281,18 @@ impl Call<'_> {
         };
         let found = by_id.or_else(by_login).or_else(by_short_name).ok_or_else(|| not_found(key, "User"))?;
         Ok(json_body(200, &user_body(found, self.url)))
+    }
+
+    /// The description knows no parameters of this list.
+    fn groups_of(&mut self, key: &str) -> Answer {
+        self.known(&["after", "limit"])?;
+        if !self.world.users.contains_key(key) {
+            return Err(not_found(key, "User"));
+        }
+        let of = |group: &&Group| self.world.members(&group.id).contains(key);
+        let groups = self.world.groups.values().filter(of);
+        let rows: Vec<_> = groups.map(|group| (group.id.clone(), group_body(group, self.url))).collect();
+        self.page(&rows, MAX_GROUPS)
     }
 
     fn users(&mut self) -> Answer {

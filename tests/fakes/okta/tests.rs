@@ -223,7 +223,7 @@ async fn remembers_what_no_client_should_send() {
         assert_eq!(fake.take_violations().len(), 1, "{method} {path}");
     }
     assert!(raw(&fake, "PUT /api/v1/groups/00g1/users/00u1", "{}").starts_with("HTTP/1.1 400"));
-    assert!(raw(&fake, "GET /api/v1/users/../groups", "").starts_with("HTTP/1.1 404"));
+    assert!(raw(&fake, "GET /api/v1/users/../apps", "").starts_with("HTTP/1.1 404"));
     assert_eq!(fake.take_violations().len(), 2);
     let accept = super::client::http().get(fake.url() + "/api/v1/groups/00g1").header("accept", "text/xml");
     assert_eq!(Told::of(accept.header("authorization", format!("SSWS {API_TOKEN}"))).await.status, 400);
