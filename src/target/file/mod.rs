@@ -13,8 +13,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
-use super::Asked;
-use super::known;
+use super::{Asked, TakesAny, known};
 use crate::domain::{Current, Entitlement, Grant, GrantId, Owned, Tenure};
 use crate::net::Context;
 use document::Edit;
@@ -54,6 +53,7 @@ pub struct File {
     store: Store,
     tenure: Tenure,
     context: Context,
+    takes_any: Mutex<TakesAny>,
     pending: Mutex<Vec<Job>>,
     turn: tokio::sync::Mutex<()>,
 }
@@ -69,6 +69,7 @@ impl File {
             store: Store::new(config.path.clone()),
             tenure: config.tenure,
             context,
+            takes_any: Mutex::default(),
             pending: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
         })
@@ -80,10 +81,10 @@ impl File {
     /// for all: a thousand grants are some dozens of rewrites.
     async fn change(&self, edit: Edit) -> Result<Option<GrantId>> {
         let (answer, answered) = oneshot::channel();
-        self.pending().push(Job { edit, answer });
+        locked(&self.pending).push(Job { edit, answer });
         let turn = self.turn.lock().await;
         // Whoever has given up waiting wants no change any more.
-        let jobs = std::mem::take(&mut *self.pending()).into_iter().filter(|job| !job.answer.is_closed());
+        let jobs = std::mem::take(&mut *locked(&self.pending)).into_iter().filter(|job| !job.answer.is_closed());
         let (edits, answers): (Vec<_>, Vec<_>) = jobs.map(|Job { edit, answer }| (edit, answer)).unzip();
         if !edits.is_empty() {
             // Answered from the file thread, so that the others have their answer even where this call is given up.
@@ -102,11 +103,6 @@ impl File {
         answered.await.context("the file work ended early, so nobody knows whether the change was made")?
     }
 
-    fn pending(&self) -> MutexGuard<'_, Vec<Job>> {
-        // A list of edits is whole whatever panicked while it was locked.
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// File work, off the runtime's one thread: calls to other targets go on meanwhile, and changes gather.
     async fn blocking<T: Send + 'static>(
         &self,
@@ -115,6 +111,11 @@ impl File {
         let (store, tenure, now) = (self.store.clone(), self.tenure, self.context.now());
         tokio::task::spawn_blocking(move || work(&store, tenure, now)).await.context("the file work ended early")?
     }
+}
+
+fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each is whole whatever panicked while it was locked.
+    what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The answer of an edit that leaves a grant standing.
@@ -128,9 +129,19 @@ impl super::Target for File {
         self.tenure
     }
 
+    fn takes_any(&self) -> TakesAny {
+        *locked(&self.takes_any)
+    }
+
     async fn read(&self, asked: &Asked) -> Result<Current> {
         let (asked, emails) = (asked.clone(), asked.emails.known().await.clone());
-        self.blocking(move |store, _, now| Ok(store.read()?.show(&asked, &emails, now))).await
+        let look = move |store: &Store, _, now| {
+            let document = store.read()?;
+            Ok((document.show(&asked, &emails, now), document.takes_any()))
+        };
+        let (current, takes_any) = self.blocking(look).await?;
+        *locked(&self.takes_any) = takes_any;
+        Ok(current)
     }
 
     async fn grant(&self, wanted: &Grant) -> Result<GrantId> {
