@@ -19,7 +19,7 @@ use crate::ledger::{Entry, Ledger};
 use crate::net::Context;
 use crate::report::ChangeReport;
 use crate::selection::Selection;
-use crate::stop::{GRACE, Stop};
+use crate::stop::Stop;
 use crate::survey::RunContext;
 use crate::target::{Asked, Target, TargetConfig};
 
@@ -133,12 +133,14 @@ impl Giving<'_> {
     ///
     /// By its ids first: a reading that does not show it may be what is wrong with this target. `liar`: so it was found.
     pub(super) async fn take_back(&self, actor: &Actor, question: &Question, liar: bool) -> Vec<Left> {
-        let RunContext { stop, deadlines, .. } = self.stand.run;
-        // Whoever told it to stop waits.
-        let end = if stop.is_asked() { deadlines.run.min(Instant::now() + GRACE) } else { deadlines.run };
-        let stop = stop.unasked();
+        let RunContext { stop: told, deadlines, .. } = self.stand.run;
+        let (stop, calls) = (told.unasked(), told.unasked());
+        if told.is_asked() {
+            // Whoever waits for the end waits as long again, and no longer.
+            calls.ask();
+        }
         let mut whys: BTreeMap<i64, String> = BTreeMap::new();
-        let mut target = self.stand.connect(end, &stop).await;
+        let mut target = self.stand.connect(deadlines.run, &calls).await;
         if let Ok(target) = &target {
             let known = self.rest().into_iter().filter(|owned| owned.id.is_some());
             let plan = Plan { changes: known.map(|owned| Change::Revoke { owned }).collect(), notes: Vec::new() };
