@@ -71,11 +71,11 @@ impl Program {
     /// Runs it with `input` on standard input, which is empty in a place of ours. Standard output may be `most` bytes;
     /// standard error is `said`.
     ///
-    /// Where the future is dropped, and where the program writes too much, it is killed with all of its group. So is what
-    /// is left of the group of a program that failed; what one that succeeded leaves running is its own affair.
+    /// When this is over, by its end, by too many words or because nobody waits any more, its whole group is killed: what
+    /// goes on after the answer would change things while another run is at work. A daemon is in a group of its own.
     pub async fn run(&self, input: &[u8], most: usize, said: &Said) -> Result<Ended, Fault> {
-        let (mut child, mut group) = self.start()?;
-        talk(&mut child, &mut group, input, most, said).await
+        let (mut child, _group) = self.start()?;
+        talk(&mut child, input, most, said).await
     }
 
     /// The same, and `None` where it does not end within `time`; it is gone when this returns.
@@ -84,7 +84,7 @@ impl Program {
             Ok(started) => started,
             Err(fault) => return Some(Err(fault)),
         };
-        let ended = tokio::time::timeout(time, talk(&mut child, &mut group, &[], most, said)).await;
+        let ended = tokio::time::timeout(time, talk(&mut child, &[], most, said)).await;
         if ended.is_err() {
             group.kill();
             let _gone = child.kill().await;
@@ -116,8 +116,8 @@ impl Program {
     }
 }
 
-/// Gives `input`, hears what it says until it has ended, and sees to its group.
-async fn talk(child: &mut Child, group: &mut Group, input: &[u8], most: usize, said: &Said) -> Result<Ended, Fault> {
+/// Gives `input`, and hears what it says until it has ended.
+async fn talk(child: &mut Child, input: &[u8], most: usize, said: &Said) -> Result<Ended, Fault> {
     let (stdin, stdout, stderr) = pipes(child);
     let mut output = Vec::new();
     let status = {
@@ -128,13 +128,10 @@ async fn talk(child: &mut Child, group: &mut Group, input: &[u8], most: usize, s
         tokio::select! {
             talked = &mut talk => {
                 talked?;
-                let status = child.wait().await?;
-                group.ended(status);
-                status
+                child.wait().await?
             }
             status = child.wait() => {
                 let status = status?;
-                group.ended(status);
                 if let Ok(talked) = tokio::time::timeout(AFTERWARDS, &mut talk).await {
                     talked?;
                 }
@@ -173,15 +170,6 @@ impl Group {
         let leader = id.filter(|_| matches!(place, Place::Own { .. }));
         running().extend(leader);
         Self { leader }
-    }
-
-    /// The leader is gone, and its number may soon be another's.
-    fn ended(&mut self, status: ExitStatus) {
-        if status.success() {
-            self.forget();
-        } else {
-            self.kill();
-        }
     }
 
     fn kill(&mut self) {

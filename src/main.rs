@@ -20,7 +20,7 @@ use oncall_sync::report::{self, AuditForm, AuditLine, Checked, Explanation, Owni
 use oncall_sync::run::{self, Order};
 use oncall_sync::selection::{Narrowing, Selection};
 use oncall_sync::span::Span;
-use oncall_sync::stop::Stop;
+use oncall_sync::stop::{GRACE, Stop};
 use oncall_sync::survey::{Deadlines, RunContext};
 use oncall_sync::zone::Zone;
 use oncall_sync::{command, exec, recording, show, starter};
@@ -258,7 +258,7 @@ fn now(common: &Common) -> DateTime<Utc> {
     now.duration_trunc(TimeDelta::seconds(1)).unwrap_or(now)
 }
 
-/// SIGINT and SIGTERM let the call in flight end; a second one is not waited for.
+/// SIGINT and SIGTERM give the calls in flight some time to end; a second one gives none.
 fn listen(stop: &Stop) -> Result<()> {
     for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
         let mut signals = signal(kind).context("signals cannot be heard")?;
@@ -269,7 +269,10 @@ fn listen(stop: &Stop) -> Result<()> {
                     command::kill_all();
                     std::process::exit(i32::from(Exit::CouldNotRun.code()));
                 }
-                report::complain("told to stop: the calls in flight end, nothing more begins");
+                let time = GRACE.as_secs();
+                report::complain(&format!(
+                    "told to stop: the calls in flight have {time} s to end, nothing more begins"
+                ));
                 stop.ask();
             }
         });

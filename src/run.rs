@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
@@ -91,10 +91,7 @@ async fn with(
         }
         None => (BTreeMap::new(), None, None),
     };
-    let (mut inputs, connected, requests) = tokio::select! {
-        read = run.survey(selection, order.now, window, owned) => read?,
-        () = run.stop.asked() => bail!("told to stop while reading; nothing was changed"),
-    };
+    let (mut inputs, connected, requests) = run.survey(selection, order.now, window, owned).await?;
     inputs.witnesses.last_run = last_run;
     let decision = inputs.decide();
     ensure!(decision.missed.is_empty(), "{}; nothing was changed", decision.missed.join("; "));

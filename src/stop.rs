@@ -1,20 +1,24 @@
 //! The word to stop: from a signal, because the run's time is up, or because the ledger is no longer held.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
+
+/// How long the calls in flight have to end after the word: Kubernetes kills after thirty seconds, systemd after ninety, and
+/// what became of them has to be written down before that.
+pub const GRACE: Duration = Duration::from_secs(20);
 
 /// Why nothing may be done any more, where another run may be at work by now.
 pub const LOST: &str = "the ledger's lock was lost: its server has not answered in time, or has ended the session";
 
-/// Asked before each call that changes something: the call in flight ends, the next does not begin.
+/// Asked before each call that changes something: the call in flight has [`GRACE`] to end, the next does not begin.
 ///
-/// Where the ledger is lost, the call in flight is given up as well.
+/// Where the ledger is lost, the call in flight is given up at once.
 #[derive(Clone)]
 pub struct Stop {
-    asked: Arc<(AtomicBool, Notify)>,
+    /// When the word was said.
+    asked: watch::Sender<Option<Instant>>,
     deadline: Instant,
     hold: watch::Sender<Hold>,
 }
@@ -31,7 +35,7 @@ enum Hold {
 
 impl Stop {
     pub fn at(deadline: Instant) -> Self {
-        Self { asked: Arc::default(), deadline, hold: watch::Sender::new(Hold::Firm) }
+        Self { asked: watch::Sender::default(), deadline, hold: watch::Sender::new(Hold::Firm) }
     }
 
     /// The same word, and an earlier end.
@@ -43,25 +47,39 @@ impl Stop {
     /// For what has to be done although the word was said; only where the ledger is lost nothing more may begin.
     #[must_use]
     pub fn unasked(&self) -> Self {
-        Self { asked: Arc::default(), ..self.clone() }
+        Self { asked: watch::Sender::default(), ..self.clone() }
     }
 
     /// Says the word. Whoever waits in [`Stop::asked`] is woken.
     pub fn ask(&self) {
-        self.asked.0.store(true, Ordering::Relaxed);
-        self.asked.1.notify_waiters();
+        self.asked.send_modify(|asked| {
+            asked.get_or_insert_with(Instant::now);
+        });
     }
 
     /// Whether the word was said.
     pub fn is_asked(&self) -> bool {
-        self.asked.0.load(Ordering::Relaxed)
+        self.asked.borrow().is_some()
     }
 
     /// Returns when the word was said; at once where it was said before.
     pub async fn asked(&self) {
-        let waiting = self.asked.1.notified();
-        if !self.is_asked() {
-            waiting.await;
+        self.asked_at().await;
+    }
+
+    /// Returns when the word was said and the calls in flight have had their time since.
+    pub async fn gave_time(&self) {
+        sleep_until(self.asked_at().await + GRACE).await;
+    }
+
+    async fn asked_at(&self) -> Instant {
+        let mut hearing = self.asked.subscribe();
+        loop {
+            if let Some(at) = *hearing.borrow_and_update() {
+                return at;
+            }
+            // Its sender is here.
+            let _heard = hearing.changed().await;
         }
     }
 
@@ -167,6 +185,20 @@ mod tests {
         let start = Instant::now();
         tokio::join!(stop.lost(), async { stop.lose() });
         assert_eq!((start.elapsed().as_secs(), stop.reason()), (0, Some(LOST)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_have_their_time_from_the_first_word_on() {
+        let stop = held_for(3600);
+        let start = Instant::now();
+        for _ in 0..2 {
+            tokio::time::sleep(SECOND * 5).await;
+            stop.ask();
+        }
+        stop.gave_time().await;
+        assert_eq!(start.elapsed(), SECOND * 5 + GRACE);
+        let hour = SECOND * 3600;
+        assert!(tokio::time::timeout(hour, stop.unasked().gave_time()).await.is_err(), "taking back has its own end");
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, Utc};
 use futures_util::future::{join_all, try_join_all};
 use tokio::time::{Instant, timeout_at};
@@ -88,8 +88,26 @@ impl RunContext<'_> {
     /// What could not be read is an error inside the answer.
     ///
     /// # Errors
-    /// Where a source or target cannot even be set up, for instance because a secret is missing.
+    /// Where a source or target cannot even be set up, for instance because a secret is missing, and when told to stop.
     pub async fn survey(
+        &self,
+        selection: &Selection,
+        now: DateTime<Utc>,
+        window: Period,
+        owned: BTreeMap<String, Vec<Owned>>,
+    ) -> Result<(Inputs, Vec<Connected>, SourceRequests)> {
+        self.unless_stopped(self.look(selection, now, window, owned)).await
+    }
+
+    /// Questions change nothing, so that nobody waits for their answers once the word to stop is said.
+    async fn unless_stopped<T>(&self, asking: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            answer = asking => answer,
+            () = self.stop.asked() => bail!("told to stop while reading; nothing was changed"),
+        }
+    }
+
+    async fn look(
         &self,
         selection: &Selection,
         now: DateTime<Utc>,
@@ -152,13 +170,13 @@ impl RunContext<'_> {
     /// Reads every source that is asked something. What could not be read is an error inside the answer.
     ///
     /// # Errors
-    /// Where a source cannot even be set up, for instance because a secret is missing.
+    /// Where a source cannot even be set up, for instance because a secret is missing, and when told to stop.
     pub async fn sources(
         &self,
         asked: &BTreeMap<String, BTreeSet<OnCall>>,
         window: Period,
     ) -> Result<(Readings, SourceRequests)> {
-        Ok(self.ask(&self.readers(asked).await?, window).await)
+        self.unless_stopped(async { Ok(self.ask(&self.readers(asked).await?, window).await) }).await
     }
 
     /// What each source says of `period`, and how many requests it took.

@@ -11,8 +11,9 @@
 #         suspended. A lone ! or * is no password rather than a lock, for a key may still open the account.
 #
 # An entitlement is a group's exact name. Tenure: standing, so that the end of a shift takes effect with the next run.
-# A group file does not say who put somebody in: whoever is in before us stays, for then nothing is given, but somebody who
-# is put in by hand during our grant is taken out with it. /etc/gshadow is left alone: its members matter to newgrp alone.
+# A group file does not say who put somebody in: whoever is in when it is read stays, for then nothing is given, but
+# somebody who is put in by hand after that, just before our grant or during it, is taken out with it. /etc/gshadow is
+# left alone: its members matter to newgrp alone.
 #
 # The file is replaced whole or not at all, with its mode and owner kept; all other lines stay byte for byte. GROUP.lock is
 # the lock of usermod and groupadd; one left behind by a process that is no more is removed. A running session keeps its

@@ -175,25 +175,40 @@ async fn whoever_is_given_up_ends_with_all_that_it_started() {
 }
 
 #[tokio::test]
-async fn what_a_failed_program_started_ends_with_it() {
-    let (folder, program) = script(
-        "sh -c 'echo $$ > child; exec tail -f /dev/null >/dev/null 2>&1' & until test -s child; do :; done; exit 1",
-    );
-    let ended = ended(&program, 100, &Said::default()).await.expect("it runs");
-    assert_eq!(ended.status.code(), Some(1));
-    let child = std::fs::read_to_string(folder.path().join("child")).expect("a pid");
-    until(|| !runs(&child)).await;
+async fn what_a_program_started_ends_with_it_however_it_ends() {
+    for status in [0, 1] {
+        let (folder, program) = script(&format!(
+            "sh -c 'echo $$ > child; exec tail -f /dev/null >/dev/null 2>&1' & until test -s child; do :; done; exit {status}"
+        ));
+        let ended = ended(&program, 100, &Said::default()).await.expect("it runs");
+        assert_eq!(ended.status.code(), Some(status));
+        let child = std::fs::read_to_string(folder.path().join("child")).expect("a pid");
+        until(|| !runs(&child)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_words_of_one_that_ends_after_its_parent_are_heard() {
+    for status in [0, 1] {
+        // As a log that the program pipes itself through. It ends only once it is told that its parent has.
+        let parent = "for word in one two; do echo $word; done; echo gone > fifo; exit";
+        let (_folder, program) =
+            script(&format!("mkfifo fifo; {{ read gone < fifo; echo late; }} & {parent} {status}"));
+        let ended = ended(&program, 100, &Said::default()).await.expect("it runs");
+        assert_eq!((ended.status.code(), &*ended.output), (Some(status), &b"one\ntwo\nlate\n"[..]));
+    }
 }
 
 #[tokio::test]
 async fn a_daemon_that_keeps_the_pipes_is_not_waited_for() {
-    let (folder, program) = script("tail -f /dev/null & echo $! > pid; echo '{}'");
+    let daemon = "setsid sh -c 'echo $$ > pid; exec tail -f /dev/null' &";
+    let (folder, program) = script(&format!("{daemon} until test -s pid; do :; done; echo '{{}}'"));
     let begun = Instant::now();
     let ended = ended(&program, 100, &Said::default()).await.expect("it runs");
     assert_eq!((ended.status.code(), &*ended.output), (Some(0), &b"{}\n"[..]));
     assert!(begun.elapsed() < PATIENCE);
     let pid = std::fs::read_to_string(folder.path().join("pid")).expect("a pid");
-    assert!(runs(&pid), "what a program leaves behind on purpose stays");
+    assert!(runs(&pid), "what has left the group lives on");
     std::process::Command::new("kill").arg(pid.trim()).status().expect("kill");
 }
 

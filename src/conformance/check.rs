@@ -45,6 +45,22 @@ pub struct Question {
     pub spelling: String,
 }
 
+impl Question {
+    /// What takes back whatever a check has left, beside the next sync.
+    pub fn remedy(&self) -> String {
+        format!("`oncall-sync revoke --target {} --email {}`", self.target, self.email)
+    }
+
+    fn left(&self) -> String {
+        let Self { target, email, spelling } = self;
+        let remedy = self.remedy();
+        format!(
+            "the ledger has '{spelling}' of {email} on {target} from an earlier check, which did not come to take it back; \
+             nothing was changed. Take it back with {remedy} (the next sync does so too), and check again"
+        )
+    }
+}
+
 /// What came of it.
 #[derive(Debug, Clone)]
 pub struct Conformed {
@@ -131,15 +147,16 @@ async fn with(
     window: Period,
 ) -> Result<Conformed> {
     let owned = stand.ledger.lock().await.owned().await?.remove(stand.name).unwrap_or_default();
-    let stop = stand.run.stop.by(stand.until);
-    let inputs = tokio::select! {
-        inputs = stand.desired(selection, question, owned.clone(), window) => inputs?,
-        () = stop.asked() => bail!("told to stop while reading; nothing was changed"),
-    };
-    let bench = Giving { stand, stop, ours: RefCell::default() };
+    let inputs = stand.desired(selection, question, owned.clone(), window).await?;
+    let bench = Giving { stand, stop: stand.run.stop.by(stand.until), ours: RefCell::default() };
     let mut contract = Contract::new(&bench, subject);
     let mut halted = None;
     let began = contract.begins_empty().await?;
+    if let Some((actor, _)) = &began {
+        // What no rule gave, a check did.
+        let left = owned.iter().any(|owned| owned.reasons.is_empty() && owned.grant.access == actor.access());
+        ensure!(!left, "{}", question.left());
+    }
     if contract.findings.has_failed(Step::Empty) {
         let why = contract.findings.list().into_iter().find(|finding| finding.step == Step::Empty);
         bail!("{}; nothing was changed", why.expect("it has failed").text);

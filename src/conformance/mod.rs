@@ -16,7 +16,7 @@ use crate::apply::Outcome;
 use crate::domain::{Access, Account, Change, Current, Email, Entitlement, Grant, GrantId, Held, Period, Tenure};
 use crate::ledger::Entry;
 use crate::stop::Stop;
-use crate::target::{Asked, Target};
+use crate::target::{Asked, TakesAny, Target};
 
 pub use check::{Conformed, Left, Question, check};
 pub use finding::{Finding, Findings, STEPS, Step, Verdict};
@@ -88,11 +88,13 @@ pub struct Contract<'a> {
     bench: &'a dyn Bench,
     pub subject: Subject,
     pub findings: Findings,
+    /// As the last reading found it.
+    takes_any: TakesAny,
 }
 
 impl<'a> Contract<'a> {
     pub fn new(bench: &'a dyn Bench, subject: Subject) -> Self {
-        Self { bench, subject, findings: Findings::default() }
+        Self { bench, subject, findings: Findings::default(), takes_any: TakesAny::default() }
     }
 
     /// All steps but the first, which found `actor`.
@@ -149,6 +151,7 @@ impl<'a> Contract<'a> {
                 return Ok(None);
             }
         };
+        self.takes_any = target.takes_any();
         let second = self.read(&*target, asked).await?;
         self.same(&first, second, "a second reading of the same instance");
         if let Some(other) = self.connect(Step::Steady).await? {

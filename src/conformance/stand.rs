@@ -67,8 +67,8 @@ impl Stand<'_> {
     }
 
     /// A new instance whose calls end at `deadline`.
-    async fn connect(&self, deadline: Instant) -> Result<Box<dyn Target>> {
-        self.config.connect(Context::new(self.run.clock, deadline).heeding(self.run.stop)).await
+    async fn connect(&self, deadline: Instant, stop: &Stop) -> Result<Box<dyn Target>> {
+        self.config.connect(Context::new(self.run.clock, deadline).heeding(stop)).await
     }
 
     async fn write(&self, entries: &[Entry], told: Option<(&Change, &Outcome)>) -> Result<Vec<i64>> {
@@ -91,7 +91,7 @@ pub(super) struct Giving<'a> {
 #[async_trait(?Send)]
 impl Bench for Giving<'_> {
     async fn connect(&self) -> Result<Box<dyn Target>> {
-        self.stand.connect(self.stand.until).await
+        self.stand.connect(self.stand.until, &self.stop).await
     }
 
     fn stop(&self) -> Option<&Stop> {
@@ -133,9 +133,14 @@ impl Giving<'_> {
     ///
     /// By its ids first: a reading that does not show it may be what is wrong with this target. `liar`: so it was found.
     pub(super) async fn take_back(&self, actor: &Actor, question: &Question, liar: bool) -> Vec<Left> {
-        let stop = self.stand.run.stop.unasked();
+        let RunContext { stop: told, deadlines, .. } = self.stand.run;
+        let (stop, calls) = (told.unasked(), told.unasked());
+        if told.is_asked() {
+            // Whoever waits for the end waits as long again, and no longer.
+            calls.ask();
+        }
         let mut whys: BTreeMap<i64, String> = BTreeMap::new();
-        let mut target = self.stand.connect(self.stand.run.deadlines.run).await;
+        let mut target = self.stand.connect(deadlines.run, &calls).await;
         if let Ok(target) = &target {
             let known = self.rest().into_iter().filter(|owned| owned.id.is_some());
             let plan = Plan { changes: known.map(|owned| Change::Revoke { owned }).collect(), notes: Vec::new() };

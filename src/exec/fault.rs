@@ -70,6 +70,10 @@ impl About<'_> {
     /// It ended with another status than 0, and perhaps said why on standard error.
     pub fn failed(&self, status: ExitStatus) -> Failure {
         let why = match self.said.last() {
+            // Some end with a line that says nothing, such as their own version.
+            Some(last) if self.said.first().as_ref() != Some(&last) => {
+                format!("{} (`-v` shows all that it said)", self.words.sentence(&last))
+            }
             Some(last) => self.words.sentence(&last),
             None => "it said nothing on standard error; run it by hand with the request of the README".to_owned(),
         };

@@ -26,7 +26,7 @@ pub use retry::{Failure, Wait, retry};
 
 use crate::mutex::Mutex;
 use crate::span::Span;
-use crate::stop::{LOST, Stop};
+use crate::stop::{GRACE, LOST, Stop};
 
 /// Calls to one host at a time. Enough to hide a latency of 50 ms behind a thousand calls, and well under the hundred
 /// streams that HTTP/2 servers commonly allow on one connection.
@@ -111,7 +111,7 @@ impl Context {
         }
     }
 
-    /// Sends nothing more once `stop` says that the ledger is lost.
+    /// Sends nothing more once `stop` says that the ledger is lost, or was asked and has given the calls in flight their time.
     #[must_use]
     pub fn heeding(self, stop: &Stop) -> Self {
         Self { stop: Some(stop.clone()), ..self }
@@ -158,6 +158,24 @@ impl Context {
     /// One attempt at one request: waits for a place and for a pause that the host asked for, counts it, and ends it
     /// after `timeout` or at the deadline.
     pub async fn attempt<T>(&self, timeout: Duration, call: impl Future<Output = T>) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.given_up() => {
+                Err(anyhow::anyhow!("no answer within {} s after the run was told to stop", GRACE.as_secs()))
+            }
+            answer = self.within(timeout, call) => answer,
+        }
+    }
+
+    /// Returns when nothing is waited for any more, because the run was told to stop.
+    async fn given_up(&self) {
+        match &self.stop {
+            Some(stop) => stop.gave_time().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn within<T>(&self, timeout: Duration, call: impl Future<Output = T>) -> Result<T> {
         let place = self.places.acquire().await.context("the connection's places are gone")?;
         let deadline = self.deadline();
         let pause = *self.not_before.lock();
@@ -206,6 +224,25 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_in_flight_has_a_while_after_the_word_and_nothing_follows() {
+        let end = Instant::now() + Duration::from_secs(3600);
+        let stop = Stop::at(end);
+        let context = Context::new(Clock::new(DateTime::UNIX_EPOCH), end).heeding(&stop);
+        let timeout = Duration::from_secs(600);
+        let slow = context.attempt(timeout, tokio::time::sleep(GRACE / 2));
+        let told = async { stop.ask() };
+        assert!(tokio::join!(slow, told).0.is_ok(), "it comes to its end");
+        let asked = Instant::now();
+        let error = context.attempt(timeout, std::future::pending::<()>()).await.expect_err("given up");
+        assert_eq!(error.to_string(), "no answer within 20 s after the run was told to stop");
+        assert_eq!(asked.elapsed(), GRACE / 2);
+        // Nor is the end of a wait between two attempts.
+        let again = || async { Err::<(), _>(Failure::passing(anyhow::anyhow!("busy"), Wait::For(timeout))) };
+        let error = retry(&context, again).await.expect_err("given up");
+        assert_eq!((error.to_string(), asked.elapsed()), ("busy".to_owned(), GRACE / 2));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn nothing_more_is_sent_once_the_ledger_is_lost() {

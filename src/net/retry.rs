@@ -78,6 +78,9 @@ where
         if let Wait::For(wait) = again {
             context.pause(wait);
         }
-        tokio::time::sleep(wait).await;
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = context.given_up() => return Err(error),
+        }
     }
 }

@@ -45,9 +45,7 @@ impl Conformance {
         let Conformed { question, tenure, findings, halted, left } = conformed;
         let Question { target, email, spelling } = question;
         let remedy = |ours: bool| match ours {
-            true => format!(
-                "the next sync takes it back, and so does `oncall-sync revoke --target {target} --email {email}`"
-            ),
+            true => format!("the next sync takes it back, and so does {}", question.remedy()),
             false => "the ledger does not know it: take it away on the target by hand".into(),
         };
         let left = left.iter().map(|left| LeftReport {
@@ -89,7 +87,12 @@ impl Conformance {
         let (email, entitlement) = (shown(&self.email), shown(&self.entitlement));
         for LeftReport { id, why, remedy } in &self.left {
             let id = id.as_ref().map(|id| format!(" (grant {})", shown(id))).unwrap_or_default();
-            let _ = writeln!(out, "! {entitlement} stays with {email}{id}: {}; {}", line(why), line(remedy));
+            let stays = if id.is_empty() { "may stay" } else { "stays" };
+            let told = format!("! {entitlement} {stays} with {email}{id}: {}; {}\n", line(why), line(remedy));
+            // Several of which nothing else is known are told once.
+            if !out.ends_with(&told) {
+                out.push_str(&told);
+            }
         }
         if style.quiet && out.is_empty() {
             return out;

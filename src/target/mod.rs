@@ -28,6 +28,11 @@ pub trait Target: Send + Sync {
     /// Who keeps time on `entitlement`; asked for after a reading alone, and answered without asking the target again.
     fn tenure(&self, entitlement: &Entitlement) -> Tenure;
 
+    /// What it takes without knowing it; asked for after a reading alone.
+    fn takes_any(&self) -> TakesAny {
+        TakesAny::default()
+    }
+
     /// The accounts behind the e-mails, what the spellings stand for, and every grant of these entitlements and of the
     /// accesses owned, whoever made it. A spelling that cannot be resolved is an error of its own inside the answer.
     ///
@@ -48,6 +53,13 @@ pub trait Target: Send + Sync {
     /// Moves a grant in time: gives before it takes. Where the target cannot hold both at once, it never leaves the
     /// person without access that they had.
     async fn amend(&self, held: &Owned, to: &Grant) -> Result<GrantId>;
+}
+
+/// Where a target has no list to look a name up in, any name is one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TakesAny {
+    pub account: bool,
+    pub entitlement: bool,
 }
 
 /// The target keeps only one grant for this account and entitlement, and one with other dates stands there.

@@ -101,6 +101,27 @@ fn a_command_that_keeps_dates_is_told_of_later_shifts_and_of_moved_ones() {
     workshop.finish();
 }
 
+/// A command that learns to keep dates, and keeps none: what is wrong with it is said by every run, nothing is lost, and once
+/// it is mended all comes to rest.
+#[test]
+fn a_command_that_does_not_keep_the_dates_it_is_told_is_told_so() {
+    for (tenure, members) in [(Tenure::Expiring, &["1001"][..]), (Tenure::Scheduled, &["1001", "1002"])] {
+        let workshop = Workshop::new(Tenure::Standing);
+        workshop.at(0, &[]).exits(0);
+        workshop.target.change(|world| (world.tenure, world.forgetful) = (tenure, true));
+        for _ in 0..3 {
+            workshop.at(0, &[]).exits(1).says(&["shows it with `from` null and `until` null", "has to keep the dates"]);
+            assert_eq!(workshop.members(), members);
+        }
+        workshop.target.change(|world| world.forgetful = false);
+        workshop.at(0, &[]).exits(0);
+        workshop.at(0, &[]).exits(0).says(&["Nothing to do"]);
+        let keeps = |world: &mut World| world.grants.iter().all(|held| held.until.is_some());
+        assert!(workshop.target.change(keeps) && workshop.members() == members);
+        workshop.finish();
+    }
+}
+
 #[test]
 fn the_others_are_served_while_a_command_is_in_trouble_and_the_next_run_makes_it_good() {
     for (verb, fault, says) in [

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+pub use serve::understood;
 use world::Trouble;
 pub use world::{Fault, Tenure, World};
 

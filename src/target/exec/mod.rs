@@ -3,14 +3,18 @@
 pub mod api;
 mod check;
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
+use chrono::{DateTime, SecondsFormat, Utc};
 use tokio::sync::OnceCell;
 
 use super::{Asked, Occupied, Restored, known, not_given, not_taken_back, nothing_given};
 use crate::describe;
-use crate::domain::{Current, Entitlement, Grant, GrantId, Owned, Tenure};
+use crate::domain::{Current, Entitlement, Grant, GrantId, Held, Owned, Period, Tenure};
 use crate::exec::{Command, Refused};
+use crate::mutex::Mutex;
 use crate::net::Context;
 use api::{Amend, Describe, Description, Give, Given, Gone, Read, Reading, Revoke};
 
@@ -23,7 +27,8 @@ impl describe::Describe<dyn super::Target> for Config {
     }
 
     async fn connect(&self, context: Context) -> Result<Box<dyn super::Target>> {
-        Ok(Box::new(Exec { command: Self::connect(self, context).await?, description: OnceCell::new() }))
+        let command = Self::connect(self, context).await?;
+        Ok(Box::new(Exec { command, description: OnceCell::new(), shown: Mutex::default() }))
     }
 }
 
@@ -32,6 +37,8 @@ pub struct Exec {
     command: Command,
     /// Asked for once, before anything else.
     description: OnceCell<Description>,
+    /// The grants as the last reading had them.
+    shown: Mutex<BTreeMap<GrantId, Held>>,
 }
 
 impl Exec {
@@ -55,6 +62,27 @@ impl Exec {
         id.map(GrantId::from).map_err(|why| self.command.unusable(verb, &why))
     }
 
+    fn kept(&self) -> Tenure {
+        // Before a reading nobody asks; what stands until it is taken back is what promises the least.
+        match self.description.get().map(|description| description.tenure) {
+            Some(api::Tenure::Scheduled) => Tenure::Scheduled,
+            Some(api::Tenure::Expiring) => Tenure::Expiring,
+            Some(api::Tenure::Standing) | None => Tenure::Standing,
+        }
+    }
+
+    async fn look(&self, asked: &Asked) -> Result<Current> {
+        self.described().await?;
+        let emails = asked.emails.known().await;
+        let request = Read {
+            emails: emails.iter().map(ToString::to_string).collect(),
+            entitlements: asked.entitlements.iter().cloned().collect(),
+            owned: asked.owned.iter().map(access).collect(),
+        };
+        let reading: Reading = self.command.call("read", &request).await?;
+        check::current(reading, asked, emails, self.command.words()).map_err(|why| self.command.unusable("read", &why))
+    }
+
     async fn give(&self, wanted: &Grant) -> Result<GrantId> {
         self.described().await.map_err(nothing_given)?;
         let given = self.command.call("grant", &Give { grant: &grant(wanted) }).await.map_err(understood);
@@ -74,31 +102,52 @@ impl Exec {
         }
         let request = Amend { id: &id.0, grant: &grant(held), to: &grant(to) };
         let given = self.command.call("amend", &request).await.map_err(understood)?;
-        self.id("amend", &given)
+        let moved = self.id("amend", &given)?;
+        let known = self.shown.lock().get(id).cloned();
+        if known.is_some_and(|known| !self.has_dates(&known, held.period)) {
+            self.look_after(&moved, to).await?;
+        }
+        Ok(moved)
+    }
+
+    /// Whether a move came about, where the dates were not those that the ledger knows: either somebody changed them, or the
+    /// command does not keep what it is told, and would be told so again by every run.
+    async fn look_after(&self, id: &GrantId, to: &Grant) -> Result<()> {
+        let asked = Asked { owned: [to.access.clone()].into(), ..Asked::default() };
+        let current = self.look(&asked).await?;
+        let Some(held) = current.grants.iter().find(|held| held.id == *id) else { return Ok(()) };
+        if self.has_dates(held, to.period) {
+            return Ok(());
+        }
+        let name = self.command.name();
+        let written = |date: DateTime<Utc>| date.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let date = |date: Option<_>| date.map_or_else(|| "null".to_owned(), written);
+        let (from, until) = (date(held.from), date(held.until));
+        let message = format!(
+            "the command '{name}' answered that the grant '{id}' is moved, and shows it with `from` {from} and `until` \
+             {until}: unless its tenure is `standing`, it has to keep the dates of every grant, also of one made before"
+        );
+        Err(Restored { id: id.clone(), message }.into())
+    }
+
+    /// Whether the dates shown are those of `period`, as far as the command keeps them and they lie ahead.
+    fn has_dates(&self, held: &Held, period: Period) -> bool {
+        let (period, now) = (period.whole_seconds(), self.command.context().now());
+        let starts = held.from.is_none_or(|from| from.max(now) == period.start().max(now));
+        held.until == Some(period.end()) && (starts || self.kept() != Tenure::Scheduled)
     }
 }
 
 #[async_trait]
 impl super::Target for Exec {
     fn tenure(&self, _: &Entitlement) -> Tenure {
-        // Before a reading nobody asks; what stands until it is taken back is what promises the least.
-        match self.description.get().map(|description| description.tenure) {
-            Some(api::Tenure::Scheduled) => Tenure::Scheduled,
-            Some(api::Tenure::Expiring) => Tenure::Expiring,
-            Some(api::Tenure::Standing) | None => Tenure::Standing,
-        }
+        self.kept()
     }
 
     async fn read(&self, asked: &Asked) -> Result<Current> {
-        self.described().await?;
-        let emails = asked.emails.known().await;
-        let request = Read {
-            emails: emails.iter().map(ToString::to_string).collect(),
-            entitlements: asked.entitlements.iter().cloned().collect(),
-            owned: asked.owned.iter().map(access).collect(),
-        };
-        let reading: Reading = self.command.call("read", &request).await?;
-        check::current(reading, asked, emails, self.command.words()).map_err(|why| self.command.unusable("read", &why))
+        let current = self.look(asked).await?;
+        *self.shown.lock() = current.grants.iter().map(|held| (held.id.clone(), held.clone())).collect();
+        Ok(current)
     }
 
     async fn grant(&self, wanted: &Grant) -> Result<GrantId> {

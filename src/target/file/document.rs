@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::super::Asked;
 use crate::domain::{Access, Account, AccountId, Current, Email, Entitlement, Grant, GrantId, Held, Tenure};
 use crate::near::hint;
-use crate::target::Occupied;
+use crate::target::{Occupied, TakesAny};
 
 /// The only form of the document there is so far.
 const VERSION: u32 = 1;
@@ -150,6 +150,10 @@ impl Document {
             .filter(|held| wanted.contains(&held.access.entitlement) || asked.owned.contains(&held.access))
             .collect();
         Current { accounts: self.accounts(emails), entitlements, grants, ..Current::default() }
+    }
+
+    pub fn takes_any(&self) -> TakesAny {
+        TakesAny { account: self.accounts.is_none(), entitlement: self.entitlements.is_none() }
     }
 
     fn accounts(&self, emails: &BTreeSet<Email>) -> Vec<Account> {

@@ -12,8 +12,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 
-use super::Asked;
-use super::known;
+use super::{Asked, TakesAny, known};
 use crate::describe::{Describe, Resolve};
 use crate::domain::{Current, Entitlement, Grant, GrantId, Owned, Tenure};
 use crate::mutex::Mutex;
@@ -49,8 +48,8 @@ impl Resolve for Config {
 impl Describe<dyn super::Target> for Config {
     async fn connect(&self, context: Context) -> Result<Box<dyn super::Target>> {
         let (store, tenure) = (Store::new(self.path.clone()), self.tenure);
-        let (pending, turn) = (Mutex::default(), tokio::sync::Mutex::default());
-        Ok(Box::new(File { store, tenure, context, pending, turn }))
+        let (takes_any, pending, turn) = (Mutex::default(), Mutex::default(), tokio::sync::Mutex::default());
+        Ok(Box::new(File { store, tenure, context, takes_any, pending, turn }))
     }
 }
 
@@ -59,6 +58,7 @@ pub struct File {
     store: Store,
     tenure: Tenure,
     context: Context,
+    takes_any: Mutex<TakesAny>,
     pending: Mutex<Vec<Job>>,
     turn: tokio::sync::Mutex<()>,
 }
@@ -118,9 +118,19 @@ impl super::Target for File {
         self.tenure
     }
 
+    fn takes_any(&self) -> TakesAny {
+        *self.takes_any.lock()
+    }
+
     async fn read(&self, asked: &Asked) -> Result<Current> {
         let (asked, emails) = (asked.clone(), asked.emails.known().await.clone());
-        self.blocking(move |store, _, now| Ok(store.read()?.show(&asked, &emails, now))).await
+        let look = move |store: &Store, _, now| {
+            let document = store.read()?;
+            Ok((document.show(&asked, &emails, now), document.takes_any()))
+        };
+        let (current, takes_any) = self.blocking(look).await?;
+        *self.takes_any.lock() = takes_any;
+        Ok(current)
     }
 
     async fn grant(&self, wanted: &Grant) -> Result<GrantId> {

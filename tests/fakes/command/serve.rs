@@ -97,6 +97,12 @@ fn is_the_command() {
     std::process::exit(code);
 }
 
+/// Whether it understands a request, to the last member.
+pub fn understood(request: &Value) -> Result<(), String> {
+    let request = Request::deserialize(request).map_err(|error| error.to_string())?;
+    faults(&request).into_iter().next().map_or(Ok(()), Err)
+}
+
 fn call(path: &Path, request: &str) -> (String, i32) {
     let verb = serde_json::from_str::<Value>(request).ok().and_then(|whole| whole["verb"].as_str().map(str::to_owned));
     let verb = verb.unwrap_or_else(|| "none".to_owned());
@@ -251,12 +257,15 @@ fn schedules(world: &World, asked: &ReadSource) -> Value {
 
 /// The dates that this tenure keeps.
 fn dates(world: &World, grant: &Grant) -> (Option<String>, Option<String>) {
-    let from = (world.tenure == Tenure::Scheduled).then(|| grant.from.clone());
-    (from, (world.tenure != Tenure::Standing).then(|| grant.until.clone()))
+    let from = (world.tenure == Tenure::Scheduled && !world.forgetful).then(|| grant.from.clone());
+    (from, (world.tenure != Tenure::Standing && !world.forgetful).then(|| grant.until.clone()))
 }
 
 fn same(world: &World, grant: &Grant) -> Option<String> {
     let (from, until) = dates(world, grant);
+    if world.forgetful && world.tenure == Tenure::Scheduled {
+        return None;
+    }
     let is = |held: &&Held| {
         let access = held.account == grant.account && held.entitlement == grant.entitlement.id;
         access && (world.tenure == Tenure::Standing || (held.from == from && held.until == until))
@@ -281,10 +290,11 @@ fn moved(world: &mut World, id: &str, to: &Grant) -> Value {
     if world.tenure == Tenure::Standing {
         world.violations.push("a standing grant was moved".to_owned());
     }
+    let (_, until) = dates(world, to);
     if world.tenure == Tenure::Expiring
         && let Some(held) = world.grants.iter_mut().find(|held| held.id == id)
     {
-        held.until = Some(to.until.clone());
+        held.until = until;
         return json!({ "id": id });
     }
     let answer = given(world, to);

@@ -12,6 +12,8 @@ use serde_json::Value;
 pub struct World {
     pub tenure: Tenure,
     pub concurrency: usize,
+    /// Keeps no dates, whatever its tenure; one that may have many grants makes another when it is to move one.
+    pub forgetful: bool,
     /// What `COMMAND_TOKEN` has to be, where it has to be anything.
     pub token: Option<String>,
     pub accounts: Vec<Account>,
@@ -91,6 +93,7 @@ impl World {
         Self {
             tenure,
             concurrency: 1,
+            forgetful: false,
             token: None,
             accounts: Vec::new(),
             entitlements: BTreeMap::new(),
