@@ -23,6 +23,7 @@ use http::{HeaderMap, Method, StatusCode};
 use reqwest::{Request, Response, Url};
 
 use super::{Context, Failure, USER_AGENT, Wait, retry, tls};
+pub use base::address;
 pub use call::{Answer, Call};
 pub use credential::{Credential, Key, sensitive};
 pub use fault::{Error, answer, explained, is_limit, is_refusal, start, status};
@@ -75,7 +76,7 @@ pub struct Client {
 impl Client {
     /// A client that has not connected yet. Fails on an address that is none, or would send the key in the clear.
     pub fn new(settings: Settings<'_>, context: Context) -> Result<Self> {
-        let base = base::parse(settings.base_url)?;
+        let base = base::parse(settings.base_url).context("`base_url`")?;
         let mut tls = tls::config(settings.ca_file)?;
         // reqwest leaves the protocols of a ready-made TLS config alone.
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
