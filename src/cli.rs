@@ -1,4 +1,6 @@
-//! The command line: clap structs and nothing else.
+//! The command line: clap structs, and which of the options mean something to which verb.
+
+mod options;
 
 use std::path::PathBuf;
 
@@ -11,6 +13,7 @@ use crate::audit::Head;
 use crate::domain::{Choice, Email, GrantId, Purpose};
 use crate::span::Span;
 use crate::zone::{Written, Zone};
+pub use options::command;
 
 /// Give access to whoever is on call, for as long as they are
 ///
@@ -90,9 +93,9 @@ pub enum Output {
 pub enum Verb {
     /// Show who is on call
     Shifts {
-        /// From this instant on (RFC 3339) instead of from now
-        #[arg(long, value_name = "INSTANT")]
-        from: Option<DateTime<Utc>>,
+        /// From this time on instead of from now; without an offset by the config's time zone
+        #[arg(long, value_name = "TIME", value_parser = written)]
+        from: Option<Moment>,
     },
     /// Check config, credentials and names, and whether everyone on call has an account
     ///

@@ -170,7 +170,11 @@ impl Config {
         };
         let unreadable = |error: std::io::Error| whole(format!("cannot be read: {error}"));
         let file = File::open(path).map_err(unreadable)?;
-        let mode = file.metadata().map_err(unreadable)?.mode();
+        let about = file.metadata().map_err(unreadable)?;
+        if about.is_dir() {
+            return Err(whole("is a folder; name the config file in it".into()));
+        }
+        let mode = about.mode();
         if mode & OTHERS_WRITE != 0 {
             // It says which programs are run and where keys are sent.
             return Err(whole(format!(
