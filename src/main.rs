@@ -58,7 +58,7 @@ fn refuse(error: &clap::Error) -> ! {
 
 fn run(cli: Cli) -> Result<u8> {
     match &cli.verb {
-        Some(Verb::Init { file }) => return starter::init(file).map(|()| 0),
+        Some(Verb::Init { file, source, target }) => return starter::init(file, source, target).map(|()| 0),
         Some(Verb::Schema { of }) => {
             let schema = match of {
                 Document::Config => config::schema(),

@@ -245,7 +245,7 @@ fn a_verb_shows_no_option_that_means_nothing_to_it() {
         ("explain", &["--config", "--window", "--output"], &["--schedule"]),
         ("grants", &["--config", "--output"], &["--window", "--schedule"]),
         ("revoke", &["--config", "--output"], &["--window", "--schedule"]),
-        ("init", &[], &["--config", "--window", "--output", "--schedule"]),
+        ("init", &["--source", "--target"], &["--config", "--window", "--output", "--schedule"]),
     ] {
         let help = help(&[name, "--help"]);
         assert!(shown.iter().all(|option| help.contains(option)), "{help}");

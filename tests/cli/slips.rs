@@ -241,6 +241,18 @@ fn an_address_without_https_in_the_environment_is_told_alike() {
 }
 
 #[test]
+fn init_offers_the_kinds_that_there_are() {
+    let desk = Desk::new();
+    let printed = desk.run(&["init", "--source", "file", "--target", "github", "-"]).exits(0).out;
+    for needed in ["[source.rota]\nkind = \"file\"", "[target.github]\nkind = \"github\"", "grant.github = ["] {
+        assert!(printed.contains(needed), "{needed} in {printed}");
+    }
+    desk.run(&["init", "--target", "octa"]).exits(2).says(&["'octa'", "okta", "github"]);
+    desk.run(&["init", "--target", "okta"]).exits(0).says(&["Wrote oncall-sync.toml"]);
+    desk.run(&["check"]).exits(2).says(&["target 'okta': Okta's `private_key`: cannot read the secret file"]);
+}
+
+#[test]
 fn one_is_counted_as_one() {
     let alice = people().shift(PRIMARY, "PALICE", hours(-2), hours(6));
     let office = Office::with(alice, organisation(), RULE);
