@@ -1,16 +1,24 @@
-//! The command line: clap structs and nothing else.
+//! The command line: clap structs, and which of the options mean something to which verb.
+
+mod options;
 
 use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
 use chrono::{DateTime, Utc};
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use schemars::JsonSchema;
 
 use crate::audit::Head;
+use crate::config::kinds_of;
 use crate::domain::{Choice, Email, GrantId, Purpose};
+use crate::source::SourceConfig;
 use crate::span::Span;
+use crate::target::TargetConfig;
 use crate::zone::{Written, Zone};
+pub use options::command;
 
 /// Give access to whoever is on call, for as long as they are
 ///
@@ -90,9 +98,9 @@ pub enum Output {
 pub enum Verb {
     /// Show who is on call
     Shifts {
-        /// From this instant on (RFC 3339) instead of from now
-        #[arg(long, value_name = "INSTANT")]
-        from: Option<DateTime<Utc>>,
+        /// From this time on instead of from now; without an offset by the config's time zone
+        #[arg(long, value_name = "TIME", value_parser = written)]
+        from: Option<Moment>,
     },
     /// Check config, credentials and names, and whether everyone on call has an account
     ///
@@ -110,6 +118,12 @@ pub enum Verb {
         /// Where to; `-` prints it
         #[arg(value_name = "FILE", default_value = "oncall-sync.toml")]
         file: PathBuf,
+        /// Where shifts come from
+        #[arg(long, value_name = "KIND", default_value = "pagerduty", value_parser = kinds::<SourceConfig>())]
+        source: String,
+        /// Where access is given
+        #[arg(long, value_name = "KIND", default_value = "strongdm", value_parser = kinds::<TargetConfig>())]
+        target: String,
     },
     /// Print a JSON Schema
     Schema {
@@ -331,6 +345,11 @@ impl Moment {
             Self::Written(Written::Civil(civil)) => Ok(zone.place(civil).instant),
         }
     }
+}
+
+/// Those that the config knows.
+fn kinds<T: JsonSchema>() -> PossibleValuesParser {
+    PossibleValuesParser::new(kinds_of::<T>().into_iter().map(|kind| &*kind.leak()))
 }
 
 fn email(text: &str) -> Result<Email, String> {

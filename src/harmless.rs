@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use crate::words::count;
+
 /// A name longer than this is cut: a table stays a table.
 const LONGEST: usize = 80;
 
@@ -59,7 +61,7 @@ pub fn message(text: &str) -> String {
     }
     let more = lines.count();
     if more > 0 {
-        let _ = write!(out, "\n    … and {more} more lines");
+        let _ = write!(out, "\n    … and {}", count(more, "more line"));
     }
     out
 }

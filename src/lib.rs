@@ -35,6 +35,7 @@
 //! | [`harmless`] | text from elsewhere, with what a terminal would obey written out |
 //! | `mutex` | a mutex that knows no poison |
 //! | [`near`] | what may have been meant by a name that is unknown |
+//! | [`words`] | words that agree with a number |
 //! | [`zone`] | the only module that knows time zones |
 //! | [`report`] | text and JSON; the only module that prints |
 //! | [`progress`] | bars on a terminal |
@@ -42,7 +43,7 @@
 //! | [`starter`] | `init` |
 //! | [`exit`] | what cron is told |
 //! | [`stop`] | the word to stop, from a signal or the deadline |
-//! | [`cli`] | the command line: clap structs and nothing else |
+//! | [`cli`] | the command line: clap structs, and which options mean something to which verb |
 //!
 //! A new source or target is one folder with its `Config` and its trait in `mod.rs` and the vendor's requests in `api.rs`,
 //! four lines in [`source`] or [`target`], a stand-in in `tests/fakes`, a test file that runs the shared contract, an example
@@ -82,4 +83,5 @@ pub mod survey;
 pub mod target;
 #[cfg(test)]
 mod testing;
+pub mod words;
 pub mod zone;

@@ -5,12 +5,11 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use clap::error::ContextValue;
-use clap::{CommandFactory as _, Parser as _};
 use oncall_sync::audit::Filter;
 use oncall_sync::cli::{self, Cli, Common, Document, Form, LedgerVerb, Moment, Output, Verb};
 use oncall_sync::config::{self, Config, check_window};
 use oncall_sync::conformance::{self, Question};
-use oncall_sync::domain::Email;
+use oncall_sync::domain::{Choice, Email};
 use oncall_sync::exit::Exit;
 use oncall_sync::harmless::line;
 use oncall_sync::ledger::Locked;
@@ -32,7 +31,7 @@ use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 fn main() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
+    let cli = Cli::read().unwrap_or_else(|error| refuse(&error));
     log(cli.common.verbose);
     match run(cli) {
         Ok(code) => ExitCode::from(code),
@@ -59,7 +58,7 @@ fn refuse(error: &clap::Error) -> ! {
 
 fn run(cli: Cli) -> Result<u8> {
     match &cli.verb {
-        Some(Verb::Init { file }) => return starter::init(file).map(|()| 0),
+        Some(Verb::Init { file, source, target }) => return starter::init(file, source, target).map(|()| 0),
         Some(Verb::Schema { of }) => {
             let schema = match of {
                 Document::Config => config::schema(),
@@ -77,14 +76,13 @@ fn run(cli: Cli) -> Result<u8> {
         }
         Some(Verb::Completions { shell }) => {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "oncall-sync", &mut script);
+            clap_complete::generate(*shell, &mut cli::command(), "oncall-sync", &mut script);
             report::print(&String::from_utf8(script).context("the completion script is text")?)?;
             return Ok(0);
         }
         _ => {}
     }
     if let Some(recording) = &cli.sync.replay {
-        ensure!(cli.verb.is_none(), "--replay plans again from a recording and does nothing else; leave the verb out");
         let expected = cli.sync.expect.as_deref().map(Reviewed::read).transpose()?;
         let (report, timezone) = recording::replay(recording, cli.sync.force, expected.as_ref())?;
         let zone = Zone::parse(&timezone)?;
@@ -113,7 +111,10 @@ async fn with_config(cli: &Cli) -> Result<u8> {
     let style = Style { zone: &zone, quiet: cli.common.quiet, verbose: cli.common.verbose > 0 };
     let json = cli.common.output == Output::Json;
     match &cli.verb {
-        Some(Verb::Shifts { from }) => show::shifts(&run, &selection, from.unwrap_or(now), window, &style, json).await,
+        Some(Verb::Shifts { from }) => {
+            let from = from.map_or(Ok(now), |from| from.instant(now, &zone))?;
+            show::shifts(&run, &selection, from, window, &style, json).await
+        }
         Some(Verb::Check(cli::Check {
             conformance: Some(target),
             account: Some(email),
@@ -130,13 +131,7 @@ async fn with_config(cli: &Cli) -> Result<u8> {
             let question = show::Question { email, entitlement, target, at, offline };
             show::explain(&run, selection, &question, now, window, &style, json).await
         }
-        Some(Verb::Audit(asked)) => {
-            ensure!(
-                cli.sync.schedule.is_empty(),
-                "--schedule says nothing to `audit`; choose with --email, --target or --entitlement"
-            );
-            audit(asked, &config, now, &zone, json).await
-        }
+        Some(Verb::Audit(asked)) => audit(asked, &config, now, &zone, json).await,
         _ => {
             let expected = cli.sync.expect.as_deref().map(Reviewed::read).transpose()?;
             let order = Order { expected: expected.as_ref(), ..order(cli, &selection, now, window) };
@@ -167,18 +162,6 @@ async fn conformance(
     window: Span,
     style: &Style<'_>,
 ) -> Result<u8> {
-    let cli::Sync { dry_run, schedule, grant: _, rule, force, expect, record, replay, detailed_exitcode: _ } =
-        &cli.sync;
-    ensure!(
-        !dry_run
-            && !force
-            && schedule.is_empty()
-            && rule.is_empty()
-            && expect.is_none()
-            && record.is_none()
-            && replay.is_none(),
-        "`check --conformance` gives and takes back, and looks at every rule: it goes with no flag of a sync"
-    );
     let conformed = conformance::check(run, selection, question, now, window).await?;
     let found = report::Conformance::new(&conformed);
     let json = cli.common.output == Output::Json;
@@ -194,9 +177,11 @@ async fn audit(asked: &cli::Audit, config: &Config, now: DateTime<Utc>, zone: &Z
         return show::verify(config, asked.expect_head.clone()).await;
     }
     let instant = |moment: Option<Moment>| moment.map(|moment| moment.instant(now, zone)).transpose();
+    let (since, until) = (instant(asked.since)?, instant(asked.until)?);
+    ensure!(since.zip(until).is_none_or(|(since, until)| since < until), "--since has to be before --until");
     let filter = Filter {
-        since: instant(asked.since)?,
-        until: instant(asked.until)?,
+        since,
+        until,
         emails: asked.email.iter().flat_map(|email| config.addresses(&Email::new(email))).collect(),
         target: asked.target.clone(),
         entitlement: asked.entitlement.clone(),
@@ -208,7 +193,13 @@ async fn audit(asked: &cli::Audit, config: &Config, now: DateTime<Utc>, zone: &Z
         Some(Form::Jsonl) | None => AuditForm::Jsonl,
         Some(Form::Csv) => AuditForm::Csv,
     };
-    show::audit(config, &filter, form, zone).await
+    let choice = Choice {
+        targets: asked.target.iter().cloned().collect(),
+        emails: asked.email.as_deref().map(Email::new).into_iter().collect(),
+        entitlements: asked.entitlement.iter().cloned().collect(),
+        ..Choice::default()
+    };
+    show::audit(config, &choice, &filter, form, zone).await
 }
 
 /// The config by file or environment, and what of it this run is about.

@@ -68,24 +68,20 @@ impl Selection {
     /// The same for another purpose.
     ///
     /// # Errors
-    /// Where only some rules were named and that means nothing to it, or where it names a target that the config does not.
+    /// Where it names a target that the config does not.
     pub fn for_purpose(self, purpose: Purpose, config: &Config) -> Result<Self> {
-        let verb = purpose.verb();
         if !purpose.needs_shifts() {
-            ensure!(
-                !self.partial,
-                "--rule and --schedule say nothing to `{verb}`, which reads no schedule; choose with --target, --email, \
-                 --entitlement or --id"
-            );
             return Ok(Self { purpose, asked: BTreeMap::new(), ..self });
         }
+        let mut also = self.also;
         if let Purpose::Adopt(choice) = &purpose {
             for target in &choice.targets {
                 let known = config.targets.keys().map(String::as_str);
                 ensure!(config.targets.contains_key(target), "no target is called '{target}'{}", near(target, known));
             }
+            also.extend(choice.emails.iter().flat_map(|email| config.addresses(email)));
         }
-        Ok(Self { purpose, ..self })
+        Ok(Self { purpose, also, ..self })
     }
 
     /// How far before now shifts matter: those that are over may still be padded, and a length of access that is capped or

@@ -20,6 +20,8 @@ pub struct Stop {
     /// When the word was said.
     asked: watch::Sender<Option<Instant>>,
     deadline: Instant,
+    /// What is said once it has passed.
+    late: &'static str,
     hold: watch::Sender<Hold>,
 }
 
@@ -35,13 +37,14 @@ enum Hold {
 
 impl Stop {
     pub fn at(deadline: Instant) -> Self {
-        Self { asked: watch::Sender::default(), deadline, hold: watch::Sender::new(Hold::Firm) }
+        let late = "the run's deadline has passed (`deadline` in the config sets it)";
+        Self { asked: watch::Sender::default(), deadline, late, hold: watch::Sender::new(Hold::Firm) }
     }
 
-    /// The same word, and an earlier end.
+    /// The same word, and an earlier end; `late` is said once that has passed.
     #[must_use]
-    pub fn by(&self, deadline: Instant) -> Self {
-        Self { deadline, ..self.clone() }
+    pub fn by(&self, deadline: Instant, late: &'static str) -> Self {
+        Self { deadline, late, ..self.clone() }
     }
 
     /// For what has to be done although the word was said; only where the ledger is lost nothing more may begin.
@@ -125,7 +128,7 @@ impl Stop {
         } else if self.is_asked() {
             Some("the run was told to stop")
         } else if Instant::now() >= self.deadline {
-            Some("the run's deadline has passed (`deadline` in the config sets it)")
+            Some(self.late)
         } else {
             None
         }

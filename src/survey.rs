@@ -17,6 +17,7 @@ use crate::selection::Selection;
 use crate::source::Source;
 use crate::stop::Stop;
 use crate::target::{Asked, Emails, Target};
+use crate::words::{agree, count};
 
 /// What every part of a run shares.
 pub struct RunContext<'a> {
@@ -250,9 +251,10 @@ fn late() -> anyhow::Error {
 }
 
 fn lost(owned: usize) -> String {
+    let (grants, are, they) = (count(owned, "grant"), agree(owned, "is", "are"), agree(owned, "it", "they"));
     format!(
-        "the ledger says that {owned} grants are ours here, and the config has no such target; describe it again so that \
-         they can be taken back, or give them up with `oncall-sync release --target`"
+        "the ledger says that {grants} {are} ours here, and the config has no such target; describe it again so that \
+         {they} can be taken back, or give up what is there with `oncall-sync release --target`"
     )
 }
 

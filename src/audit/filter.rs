@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{Event, Record, What};
-use crate::domain::Email;
+use crate::domain::{Email, Names};
 use crate::report::{Action, ChangeReport, State};
 
 /// Which records are asked for. What is left out asks for any.
@@ -65,6 +65,20 @@ impl Filter {
             .as_deref()
             .is_none_or(|asked| about.entitlement.is_some_and(|(name, id)| name == asked || id == asked));
         email && target && entitlement && (self.all || is_told(what))
+    }
+}
+
+impl What {
+    /// Adds what it names of what may be asked for.
+    pub fn name(&self, names: &mut Names) {
+        // A fault may be a source's.
+        let About { target, email, entitlement } = match self {
+            Self::Fault { .. } => About::default(),
+            what => about(what),
+        };
+        names.targets.extend(target.map(str::to_owned));
+        names.emails.extend(email.map(Email::new));
+        names.entitlements.extend(entitlement.iter().flat_map(|(name, id)| [name, id]).map(ToString::to_string));
     }
 }
 

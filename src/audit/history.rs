@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 
 use super::{Event, What};
-use crate::domain::Email;
+use crate::domain::{Email, Names};
 use crate::report::{Action, ChangeReport, ReasonReport, State};
 
 /// A stretch of access, for the same reasons all through.
@@ -57,8 +57,8 @@ pub struct History {
     pub refused: Vec<String>,
     /// When the last record was written.
     pub as_of: Option<DateTime<Utc>>,
-    /// Everybody that it speaks of.
-    pub known: BTreeSet<Email>,
+    /// Whom and what it speaks of.
+    pub known: Names,
     run: String,
 }
 
@@ -75,14 +75,13 @@ impl History {
             self.run.clone_from(&event.run);
             self.refused.clear();
         }
+        event.what.name(&mut self.known);
         match &event.what {
             What::Refusal { why, .. } => self.refused.push(why.clone()),
             What::Change { target, change } => {
-                let email = Email::new(&change.email);
-                if self.emails.contains(&email) {
+                if self.emails.contains(&Email::new(&change.email)) {
                     self.change(event.at, target, change);
                 }
-                self.known.insert(email);
             }
             What::Begin { .. } | What::Note { .. } | What::Fault { .. } | What::End { .. } => {}
         }

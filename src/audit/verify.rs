@@ -52,7 +52,7 @@ impl FromStr for Head {
 pub struct Verifier {
     chain: Chain,
     /// Records seen.
-    pub records: u64,
+    pub records: usize,
     /// The first faults, in sentences.
     pub faults: Vec<String>,
     /// How many faults there are beyond these.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::harmless::line;
 use crate::near::hint;
+use crate::words::count;
 
 /// Faults that are told one by one: more than a person mends in one go, and less than what floods a terminal.
 const FAULTS_TOLD: usize = 100;
@@ -43,7 +44,7 @@ impl fmt::Display for Faults {
         }
         match self.faults.len().saturating_sub(FAULTS_TOLD) {
             0 => Ok(()),
-            more => write!(f, "\nand {more} more faults"),
+            more => write!(f, "\nand {}", count(more, "more fault")),
         }
     }
 }

@@ -22,6 +22,7 @@ use toml::de::DeTable;
 pub use check::check_window;
 pub use environment::of_commands;
 pub use fault::{Fault, Faults, near};
+pub use platform::kinds_of;
 pub use schema::schema;
 
 use crate::domain::{Email, OnDrift};
@@ -32,7 +33,7 @@ use crate::target::TargetConfig;
 use fault::Findings;
 use table::Table;
 
-/// What `oncall-sync init` writes: PagerDuty to strongDM, to be filled in.
+/// What `oncall-sync init` writes unless told otherwise: PagerDuty to strongDM, to be filled in.
 pub const STARTER: &str = include_str!("starter.toml");
 
 /// A week shows the next hand-over of nearly every rota, and is within what every source shows.
@@ -170,7 +171,11 @@ impl Config {
         };
         let unreadable = |error: std::io::Error| whole(format!("cannot be read: {error}"));
         let file = File::open(path).map_err(unreadable)?;
-        let mode = file.metadata().map_err(unreadable)?.mode();
+        let about = file.metadata().map_err(unreadable)?;
+        if about.is_dir() {
+            return Err(whole("is a folder; name the config file in it".into()));
+        }
+        let mode = about.mode();
         if mode & OTHERS_WRITE != 0 {
             // It says which programs are run and where keys are sent.
             return Err(whole(format!(

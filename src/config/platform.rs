@@ -111,6 +111,11 @@ fn kind<'k>(name: &str, table: &Table, kinds: &'k [Kind], found: &mut Findings) 
     kind
 }
 
+/// What `kind` may be in a table that is read as `T`.
+pub fn kinds_of<T: JsonSchema>() -> Vec<String> {
+    kinds::<T>().into_iter().map(|kind| kind.name).collect()
+}
+
 /// The kinds of an enum that is tagged with `kind`, from its own schema.
 fn kinds<T: JsonSchema>() -> Vec<Kind> {
     let schema = schema_for!(T).to_value();

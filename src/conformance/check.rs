@@ -35,6 +35,10 @@ const MINUTES: [i64; 3] = [60, 120, 30];
 /// The local part of an address that nobody is given.
 const NOBODY: &str = "oncall-sync-conformance-nobody";
 
+/// Said where the steps did not come to their end in their time.
+const LATE: &str = "half of `deadline` in the config is over, and the other half is for taking back; give it a longer one \
+                    where the target is slow";
+
 /// What a person named.
 #[derive(Debug, Clone)]
 pub struct Question {
@@ -148,10 +152,13 @@ async fn with(
 ) -> Result<Conformed> {
     let owned = stand.ledger.lock().await.owned().await?.remove(stand.name).unwrap_or_default();
     let inputs = stand.desired(selection, question, owned.clone(), window).await?;
-    let bench = Giving { stand, stop: stand.run.stop.by(stand.until), ours: RefCell::default() };
+    let bench = Giving { stand, stop: stand.run.stop.by(stand.until, LATE), ours: RefCell::default() };
     let mut contract = Contract::new(&bench, subject);
-    let mut halted = None;
-    let began = contract.begins_empty().await?;
+    let ended = |error: anyhow::Error| format!("{error:#}");
+    let (began, mut halted) = match contract.begins_empty().await {
+        Ok(began) => (began, None),
+        Err(error) => (None, Some(ended(error))),
+    };
     if let Some((actor, _)) = &began {
         // What no rule gave, a check did.
         let left = owned.iter().any(|owned| owned.reasons.is_empty() && owned.grant.access == actor.access());
@@ -164,10 +171,10 @@ async fn with(
     if let Some((actor, _)) = &began {
         refuse(question, actor, &inputs, &owned)?;
         stand.begin().await?;
-        halted = contract.walk(actor).await.err().map(|error| format!("{error:#}"));
+        halted = contract.walk(actor).await.err().map(ended);
     }
     let liar = [Step::Shown, Step::Steady].iter().any(|step| contract.findings.has_failed(*step));
-    let findings = contract.findings.whole(halted.as_deref().unwrap_or("an earlier step failed"));
+    let findings = contract.findings.whole(if halted.is_some() { "not reached" } else { "an earlier step failed" });
     let left = match &began {
         Some((actor, _)) => bench.take_back(actor, question, liar).await,
         None => Vec::new(),

@@ -108,6 +108,7 @@ impl Contract<'_> {
                     restored.map(|(owned, restored)| Entry::Confirm { entry: owned.entry, id: restored.id.clone() });
                 let why = format!("{error:#}");
                 self.bench.learn(learnt.as_slice(), Some((change, &Outcome::Failed(why.clone())))).await?;
+                self.go_on()?;
                 self.findings.failed(step, why);
                 Ok(None)
             }
@@ -238,6 +239,7 @@ impl Contract<'_> {
         let answer = target.revoke(owned).await.map_err(|error| format!("{error:#}"));
         let outcome = answer.clone().map_or_else(Outcome::Failed, |()| Outcome::Done(None));
         self.bench.learn(&[], Some((&Change::Revoke { owned: owned.clone() }, &outcome))).await?;
+        self.answered(&answer)?;
         let done = answer.is_ok();
         if let Err(why) = answer {
             self.findings.failed(step, why);

@@ -17,6 +17,7 @@ use crate::domain::{Access, Account, Change, Current, Email, Entitlement, Grant,
 use crate::ledger::Entry;
 use crate::stop::Stop;
 use crate::target::{Asked, TakesAny, Target};
+use crate::words::count;
 
 pub use check::{Conformed, Left, Question, check};
 pub use finding::{Finding, Findings, STEPS, Step, Verdict};
@@ -128,17 +129,25 @@ impl<'a> Contract<'a> {
     async fn connect(&mut self, step: Step) -> Result<Option<Box<dyn Target>>> {
         self.go_on()?;
         let connected = self.bench.connect().await;
+        self.answered(&connected)?;
         Ok(connected.map_err(|error| self.findings.failed(step, format!("it cannot be set up: {error:#}"))).ok())
+    }
+
+    /// Whether a call has an answer that says something of the target: one that failed because it was cut off says nothing.
+    fn answered<T, E>(&self, answer: &Result<T, E>) -> Result<()> {
+        if answer.is_ok() { Ok(()) } else { self.go_on() }
     }
 
     /// One reading. A question changes nothing, so that it need not end once it is told to stop.
     async fn read(&self, target: &dyn Target, asked: &Asked) -> Result<Result<Current>> {
         self.go_on()?;
         let Some(stop) = self.bench.stop() else { return Ok(target.read(asked).await.map(sorted)) };
-        tokio::select! {
-            answer = target.read(asked) => Ok(answer.map(sorted)),
+        let answer = tokio::select! {
+            answer = target.read(asked) => answer,
             () = stop.asked() => bail!("the run was told to stop"),
-        }
+        };
+        self.answered(&answer)?;
+        Ok(answer.map(sorted))
     }
 
     /// What two readings of one instance and one of another show; `None` where one failed, which `step` says.
@@ -192,7 +201,7 @@ fn difference(one: &Current, other: &Current) -> String {
     let ids = |current: &Current| current.grants.iter().map(|held| held.id.clone()).collect::<Vec<_>>();
     match () {
         () if one.accounts != other.accounts => {
-            format!("{} accounts, then {}", one.accounts.len(), other.accounts.len())
+            format!("{}, then {}", count(one.accounts.len(), "account"), other.accounts.len())
         }
         () if one.entitlements != other.entitlements => "another answer for a spelling".into(),
         () if ids(one) != ids(other) => format!("the grants {}, then {}", listed(&ids(one)), listed(&ids(other))),

@@ -4,12 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Decision, Inputs, Seen};
 use crate::domain::{
-    Adoptable, Candidate, Change, Choice, Grant, GrantId, Held, Item, Known, Note, OnDrift, Owned, Plan, Unfit, adopt,
-    unknown_id,
+    Account, Adoptable, Candidate, Change, Choice, Grant, GrantId, Held, Item, Known, Names, Note, OnDrift, Owned,
+    Plan, Unfit, Unknown, adopt, unknown_id,
 };
 
 /// By target, or why it could not be read.
 type Found = BTreeMap<String, Result<Adoptable, String>>;
+
+/// Of what was read.
+const NOWHERE: Unknown = Unknown {
+    target: "no target is called",
+    email: "nobody who is on call in the window, or holds what rules give, goes by",
+    entitlement: "neither a rule nor a target nor the ledger knows an entitlement",
+};
 
 impl Inputs {
     pub(super) fn adopt(&self, choice: &Choice) -> Decision {
@@ -37,7 +44,8 @@ impl Inputs {
         };
         let plans = found.iter().map(|one| (one.0.clone(), plan(one))).collect();
         let missing = choice.ids.iter().filter(|id| !chosen.iter().any(|(_, one)| one.id == **id));
-        let missed = missing.map(|id| self.missed(id, &found)).collect();
+        let mut missed: Vec<String> = missing.map(|id| self.missed(id, &found)).collect();
+        missed.extend(self.names().missed(choice, NOWHERE).into_iter().map(|one| one + &self.unread(&found)));
         Decision { plans, refusals: self.witnesses.refusal(self.window).into_iter().collect(), missed }
     }
 
@@ -70,12 +78,32 @@ impl Inputs {
         if fit().any(|other| other == id) {
             return format!("grant '{id}' is none of those that --target, --email and --entitlement leave");
         }
-        let mut sentence = unknown_id("no grant of what the rules give has", id, fit());
+        unknown_id("no grant of what the rules give has", id, fit()) + &self.unread(found)
+    }
+
+    /// The tail of a sentence about a name that is unknown: what might know it and could not be read.
+    fn unread(&self, found: &Found) -> String {
         let unread = self.readings.values().filter_map(|reading| reading.as_ref().err());
-        for error in unread.chain(found.values().filter_map(|found| found.as_ref().err())) {
-            sentence += &format!("; not everything could be read: {error}");
+        let unread = unread.chain(found.values().filter_map(|found| found.as_ref().err()));
+        unread.map(|error| format!("; not everything could be read: {error}")).collect()
+    }
+
+    /// Everything that was read, by its names.
+    fn names(&self) -> Names {
+        let mut names = Names::default();
+        names.add_spellings(&self.rules);
+        let shifts = self.readings.values().flatten().flat_map(|reading| &reading.shifts);
+        names.emails.extend(shifts.filter_map(|shift| shift.person.email.clone()));
+        for (name, seen) in &self.targets {
+            names.targets.insert(name.clone());
+            seen.owned.iter().for_each(|owned| names.add_owned(name, owned));
+            let Ok(current) = &seen.current else { continue };
+            let holds = |account: &&Account| current.grants.iter().any(|held| held.access.account == account.id);
+            names.emails.extend(current.accounts.iter().filter(holds).map(|account| account.email.clone()));
+            seen.entitlements().for_each(|entitlement| names.add_entitlement(entitlement));
         }
-        sentence
+        names.add_aliases(&self.aliases);
+        names
     }
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::{differing, length, shown};
 use super::{Change, Current, GrantId, Known, Owned, Period, Plan, Reading, Reason, Schedule, Witness};
+use crate::words::{agree, count};
 
 /// Below this many grants a share of them says little: one revoke of three is a third.
 const FLOOR: usize = 10;
@@ -69,7 +70,8 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Changes { planned, most } => {
-                write!(f, "{planned} changes are planned, and limits.max_changes allows {most}")
+                let (changes, are) = (count(*planned, "change"), agree(*planned, "is", "are"));
+                write!(f, "{changes} {are} planned, and limits.max_changes allows {most}")
             }
             Self::Revokes { planned, cut, owned, percent } => {
                 write!(f, "{planned} of the {owned} grants that we own would be revoked before their end")?;
@@ -79,11 +81,10 @@ impl fmt::Display for Refusal {
                 write!(f, ", and limits.max_revoke_percent allows {percent} %")
             }
             Self::Emptied { source, schedule, grants } => {
-                let grants =
-                    if *grants == 1 { "1 live grant rests".into() } else { format!("{grants} live grants rest") };
+                let (grants, rest) = (count(*grants, "live grant"), agree(*grants, "rests", "rest"));
                 write!(
                     f,
-                    "schedule '{schedule}' of source '{source}' suddenly has nobody on call, while {grants} on it"
+                    "schedule '{schedule}' of source '{source}' suddenly has nobody on call, while {grants} {rest} on it"
                 )
             }
             Self::Vanished { target, gone, owned, percent } => write!(

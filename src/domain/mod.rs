@@ -11,6 +11,7 @@ mod desired;
 mod explain;
 mod grant;
 mod limits;
+mod names;
 mod ownership;
 mod period;
 mod plan;
@@ -34,6 +35,7 @@ pub use grant::{
     Access, Account, AccountId, Current, Entitlement, Grant, GrantId, Held, Owned, Reason, Reasons, Tenure,
 };
 pub use limits::{Limits, Refusal};
+pub use names::{Names, Unknown};
 pub use ownership::{Aliases, Choice, Item, Purpose, release, revoke, unknown_id};
 pub use period::Period;
 pub use plan::plan;

@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Access, AccountId, Change, Current, Desired, Email, Entitlement, Grant, GrantId, Note, OnDrift, Owned, Plan,
-    Tenure, plan,
+    Access, AccountId, Change, Current, Desired, Email, Entitlement, Grant, GrantId, Names, Note, OnDrift, Owned, Plan,
+    Tenure, Unknown, plan,
 };
 use crate::near::hint;
 
@@ -73,6 +73,13 @@ pub struct Choice {
     pub entitlements: BTreeSet<String>,
 }
 
+/// Of what is ours.
+const OURS: Unknown = Unknown {
+    target: "nothing of ours is on a target",
+    email: "nothing of ours is held by",
+    entitlement: "nothing of ours is",
+};
+
 /// Something that may be chosen.
 #[derive(Debug, Clone, Copy)]
 pub struct Item<'a> {
@@ -120,18 +127,10 @@ impl Choice {
         for id in self.ids.iter().filter(|id| !items.iter().any(|item| item.id == Some(id))) {
             missed.push(unknown_id("nothing of ours has", id, items.iter().filter_map(|item| item.id)));
         }
-        for target in self.targets.iter().filter(|target| !items.iter().any(|item| item.target == **target)) {
-            let known = hint(target, items.iter().map(|item| item.target));
-            missed.push(format!("nothing of ours is on a target '{target}'{known}"));
-        }
-        for email in self.emails.iter().filter(|email| !items.iter().any(|item| is(email, aliases, item))) {
-            let known = hint(email.as_str(), items.iter().map(|item| item.grant.email.as_str()));
-            missed.push(format!("nothing of ours is held by {email}{known}"));
-        }
-        let known = || items.iter().flat_map(|item| names(&item.grant.access.entitlement));
-        for entitlement in self.entitlements.iter().filter(|one| !known().any(|name| name == **one)) {
-            missed.push(format!("nothing of ours is '{entitlement}'{}", hint(entitlement, known())));
-        }
+        let mut known = Names::default();
+        owned.iter().for_each(|(target, all)| all.iter().for_each(|one| known.add_owned(target, one)));
+        known.add_aliases(aliases);
+        missed.extend(known.missed(self, OURS));
         let narrowed = [&self.targets, &self.entitlements].iter().any(|set| !set.is_empty())
             || !self.emails.is_empty()
             || !self.ids.is_empty();

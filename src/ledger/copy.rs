@@ -7,6 +7,7 @@ use super::row::Row;
 use super::{Ledger, LedgerConfig, look, open_movable};
 use crate::audit::{Record, Verifier};
 use crate::stop::{LOST, Stop};
+use crate::words::count;
 
 /// All that a ledger holds, as it holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub struct Copied {
 /// Fails with [`super::Locked`] while a run holds one of them; the copy is made whole or not at all.
 pub async fn copy(from: &LedgerConfig, to: &LedgerConfig, deadline: tokio::time::Instant) -> Result<Copied> {
     if look(from).await?.is_none() {
-        bail!("there is no ledger to copy from; name the one that your runs use");
+        bail!("there is no ledger at FROM; name the one that your runs use");
     }
     // A lock each: either may be lost by itself.
     let (reading, writing) = (Stop::at(deadline), Stop::at(deadline));
@@ -52,9 +53,9 @@ pub async fn copy(from: &LedgerConfig, to: &LedgerConfig, deadline: tokio::time:
     let there = to.contents().await.context("the ledger to copy to")?;
     ensure!(
         there.rows.is_empty() && there.records.is_empty(),
-        "the ledger to copy to holds {} grants and {} audit records already; nothing was copied",
-        there.rows.len(),
-        there.records.len()
+        "the ledger to copy to holds {} and {} already; nothing was copied",
+        count(there.rows.len(), "grant"),
+        count(there.records.len(), "audit record")
     );
     let last_entry = contents.last_entry.max(there.last_entry);
     let contents = Contents { last_entry, ..contents };

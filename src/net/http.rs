@@ -22,6 +22,7 @@ use http::{HeaderMap, Method, StatusCode};
 use reqwest::{Request, Response, Url};
 
 use super::{Context, Failure, Reach, USER_AGENT, Wait, retry, tls};
+pub use base::address;
 pub use call::{Answer, Call};
 pub use credential::{Credential, Key, sensitive};
 pub use fault::{Error, answer, explained, is_limit, is_refusal, start, status};
@@ -70,7 +71,7 @@ impl Client {
     /// A client that has not connected yet. Fails on an address that is none, or would send the key in the clear.
     pub fn new(settings: Settings<'_>, context: Context) -> Result<Self> {
         let Settings { reach, headers, credential, later } = settings;
-        let base = base::parse(reach.address)?;
+        let base = base::parse(reach.address).context("`base_url`")?;
         let mut tls = tls::config(reach.ca_file)?;
         // reqwest leaves the protocols of a ready-made TLS config alone.
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

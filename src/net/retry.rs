@@ -59,7 +59,13 @@ where
             Ok(answer) => return Ok(answer),
             Err(failure) => failure,
         };
-        let (Some(again), Some(backoff)) = (again, waits.next()) else { return Err(error) };
+        let Some(again) = again else { return Err(error) };
+        let Some(backoff) = waits.next() else {
+            return Err(match again {
+                Wait::Backoff => error,
+                Wait::For(_) => error.context(format!("it still asks to wait after {ATTEMPTS} attempts")),
+            });
+        };
         let wait = match again {
             Wait::Backoff => backoff,
             Wait::For(wait) => wait,

@@ -30,7 +30,7 @@ pub fn advice(inputs: &Inputs, decision: &Decision) -> Vec<String> {
         Purpose::Release(_) => {
             advice.push("It stays on the target as a stranger's, and later syncs leave it alone (`already-held`).");
             advice.push(
-                "What the target keeps an end of ends by itself; the rest (a role, say) never ends by us: take it away there.",
+                "What the target keeps an end of ends by itself; a membership without dates never ends by us: take it away there.",
             );
         }
         Purpose::Revoke(_) => {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Action, ChangeReport, ReasonReport, State};
 use crate::audit::{Event, Record, Verifier, What};
 use crate::harmless::{harmless, shown};
+use crate::words::{agree, count};
 use crate::zone::Zone;
 
 /// How records are printed.
@@ -249,13 +250,14 @@ fn told(instant: DateTime<Utc>) -> String {
 
 /// What a walk over the chain found.
 pub fn verified_text(verifier: &Verifier) -> String {
-    let (records, head) = (verifier.records, verifier.head());
+    let (records, head) = (count(verifier.records, "record"), verifier.head());
     if verifier.faults.is_empty() {
-        return format!("The audit log is whole: {records} records, the head is {head}\n");
+        return format!("The audit log is whole: {records}, the head is {head}\n");
     }
     let mut out: String = verifier.faults.iter().map(|fault| format!("! {fault}\n")).collect();
     if verifier.more > 0 {
         out.push_str(&format!("! and {} more\n", verifier.more));
     }
-    out + &format!("The audit log was tampered with or damaged: {records} records were read.\n")
+    let was = agree(verifier.records, "was", "were");
+    out + &format!("The audit log was tampered with or damaged: {records} {was} read.\n")
 }

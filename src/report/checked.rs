@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{NoteReport, SourceReport, Style, VERSION};
 use crate::decision::{Decision, Inputs};
 use crate::harmless::{line, message, shown};
+use crate::words::count;
 
 /// Every source and target that was tried, and whether all is well.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -73,7 +74,7 @@ impl Checked {
     pub fn text(&self, style: &Style) -> String {
         let mut out = String::new();
         for (name, source) in &self.sources {
-            let _ = writeln!(out, "  source {}: {} shifts read", shown(name), source.shifts);
+            let _ = writeln!(out, "  source {}: {} read", shown(name), count(source.shifts, "shift"));
             for remark in source.remarks.iter().filter(|_| !style.quiet) {
                 let _ = writeln!(out, "    {}", line(remark));
             }
@@ -86,7 +87,7 @@ impl Checked {
                 let _ = writeln!(out, "! target {}: {}", shown(name), line(error));
                 continue;
             }
-            let _ = writeln!(out, "  target {}: {} accounts found", shown(name), target.accounts);
+            let _ = writeln!(out, "  target {}: {} found", shown(name), count(target.accounts, "account"));
             for (spelling, found) in target.entitlements.iter().filter(|_| !style.quiet) {
                 let found: Vec<_> = found.iter().map(|name| shown(name)).collect();
                 let _ = writeln!(out, "    {} is there: {}", shown(spelling), found.join(", "));

@@ -123,7 +123,11 @@ fn sentence(asking: &Asking, entitlement: &str, verdict: Verdict) -> String {
             format!("{who} does not have {what} yet; the next run is to give it{}.", until(end))
         }
         Verdict::Will { from, until: end } => {
-            let tense = if from <= now { "had" } else { "will have" };
+            let tense = match () {
+                () if from > now => "will have",
+                () if end.is_none_or(|end| end > now) => "has",
+                () => "had",
+            };
             format!("{who} {} {what}{then}; {tense} it from {}{}.", had_not(at, now), time(from), until(end))
         }
         Verdict::Had { until } => {

@@ -11,6 +11,7 @@ use super::{Span, VERSION};
 use crate::domain::{Owned, Shift};
 use crate::harmless::{line, message, shown};
 use crate::ledger::Copied;
+use crate::words::count;
 use crate::zone::Zone;
 
 /// Who is on call, and what could not be read.
@@ -115,7 +116,8 @@ pub fn shifts_text(roster: &Roster, zone: &Zone) -> String {
 
 /// What `ledger copy` did.
 pub fn copied_text(copied: &Copied) -> String {
-    format!("Copied {} grants and {} audit records, which are one whole chain.\n", copied.entries, copied.records)
+    let (grants, records) = (count(copied.entries, "grant"), count(copied.records, "audit record"));
+    format!("Copied {grants} and {records}; the audit log is one whole chain.\n")
 }
 
 pub fn grants_text(owning: &Owning, zone: &Zone) -> String {

@@ -1,9 +1,10 @@
 //! The audit log shown and checked; read page by page, for it only grows.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::audit::{Filter, Head, Record, Verifier};
 use crate::config::Config;
+use crate::domain::{Choice, Names, Unknown};
 use crate::exit::Exit;
 use crate::ledger::{self, Ledger};
 use crate::report::{self, AuditForm};
@@ -13,15 +14,17 @@ use crate::zone::Zone;
 const PAGE: u32 = 1000;
 
 /// `audit`: the records that are asked for, in order.
-pub async fn audit(config: &Config, filter: &Filter, form: AuditForm, zone: &Zone) -> Result<u8> {
-    let mut told = false;
-    let mut wanted = form != AuditForm::Csv || report::print_part(&form.head(zone))?;
+///
+/// # Errors
+/// Where there are none and `asked` names what nothing knows, with near matches; or the ledger cannot be read.
+pub async fn audit(config: &Config, asked: &Choice, filter: &Filter, form: AuditForm, zone: &Zone) -> Result<u8> {
+    let (mut told, mut wanted) = (false, true);
     let mut pages = Pages::after(config, 0).await?;
     while wanted && let Some(page) = pages.next().await? {
         let mut out = String::new();
         for record in &page {
             let Some(event) = filter.pick(record)? else { continue };
-            if !told && form != AuditForm::Csv {
+            if !told {
                 out.push_str(&form.head(zone));
             }
             told = true;
@@ -29,10 +32,37 @@ pub async fn audit(config: &Config, filter: &Filter, form: AuditForm, zone: &Zon
         }
         wanted = report::print_part(&out)?;
     }
-    if !told && form == AuditForm::Text {
-        report::tell("The audit log holds nothing of the kind.\n")?;
+    if !told {
+        let missed = names(config).await?.missed(asked, NOWHERE);
+        ensure!(missed.is_empty(), "{}", missed.join("; "));
+        match form {
+            AuditForm::Text => report::tell("The audit log holds nothing of the kind.\n")?,
+            AuditForm::Csv => report::print(&form.head(zone))?,
+            AuditForm::Jsonl => {}
+        }
     }
     Ok(Exit::Fine.code())
+}
+
+/// Of all that may be asked for.
+const NOWHERE: Unknown = Unknown {
+    target: "neither the config nor the audit log knows a target",
+    email: "neither the config nor the audit log knows anybody by the address",
+    entitlement: "neither the config nor the audit log knows an entitlement",
+};
+
+/// Whatever config and audit log know. What is ours is in the log.
+async fn names(config: &Config) -> Result<Names> {
+    let mut names = Names { targets: config.targets.keys().cloned().collect(), ..Names::default() };
+    names.emails.extend(config.aliases.iter().flat_map(|(source, account)| [source, account]).cloned());
+    names.entitlements.extend(config.rules.iter().flat_map(|rule| rule.grant.values().flatten().cloned()));
+    let mut pages = Pages::after(config, 0).await?;
+    while let Some(page) = pages.next().await? {
+        for record in &page {
+            record.event()?.what.name(&mut names);
+        }
+    }
+    Ok(names)
 }
 
 /// `audit --verify`: whether the log is whole.

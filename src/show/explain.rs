@@ -9,7 +9,7 @@ use super::audit::Pages;
 use crate::audit::{Ending, Failed, History, Stint};
 use crate::config::{Config, near};
 use crate::decision::{Decision, Inputs};
-use crate::domain::{Case, Email, Owned, Step, Verdict};
+use crate::domain::{Case, Email, Names, Owned, Step, Verdict};
 use crate::exit::Exit;
 use crate::near::hint;
 use crate::report::{self, AnswerReport, Asking, Explanation, ReasonReport, StepReport, Style};
@@ -121,16 +121,17 @@ impl View<'_> {
     }
 
     fn live(&self, inputs: &Inputs, decision: &Decision, explanation: &mut Explanation) {
-        let mut known: BTreeSet<&Email> = self.history.known.iter().collect();
-        let readings = inputs.readings.values().flatten();
-        known.extend(readings.flat_map(|reading| &reading.shifts).filter_map(|shift| shift.person.email.as_ref()));
+        let mut known = self.history.known.clone();
+        known.add_spellings(&inputs.rules);
+        let shifts = inputs.readings.values().flatten().flat_map(|reading| &reading.shifts);
+        known.emails.extend(shifts.filter_map(|shift| shift.person.email.clone()));
         let refused: Vec<String> = match decision.refusals.as_slice() {
             [] => self.history.refused.iter().map(|why| format!("the last run was refused: {why}")).collect(),
             now => now.iter().map(|why| format!("the next run is going to be refused: {why}")).collect(),
         };
-        let (mut accounts, mut names) = (false, BTreeSet::new());
+        let mut accounts = false;
         for (name, seen) in inputs.targets.iter().filter(|(name, _)| self.is_asked(name)) {
-            known.extend(seen.owned.iter().map(|owned| &owned.grant.email));
+            seen.owned.iter().for_each(|owned| known.add_owned(name, owned));
             let (Ok(current), Ok(plan)) = (&seen.current, &decision.plans[name]) else {
                 let error = seen.current.as_ref().err().cloned().unwrap_or_default();
                 explanation.errors.push(format!("target {name}: {error}"));
@@ -138,8 +139,8 @@ impl View<'_> {
                 continue;
             };
             accounts |= current.accounts.iter().any(|account| self.emails.contains(&account.email));
-            let (known, emails, at) = (inputs.known(), self.emails, self.question.at);
-            let case = Case { known, target: name, current, owned: &seen.owned, plan, emails, at };
+            let (emails, at) = (self.emails, self.question.at);
+            let case = Case { known: inputs.known(), target: name, current, owned: &seen.owned, plan, emails, at };
             let spelled = |id: &str| {
                 let mut of =
                     current.entitlements.iter().filter(|(_, found)| found.iter().flatten().any(|one| &*one.id == id));
@@ -147,7 +148,7 @@ impl View<'_> {
             };
             for answer in case.answers() {
                 let (id, called) = (&*answer.entitlement.id, &*answer.entitlement.name);
-                names.insert(called.to_owned());
+                known.add_entitlement(&answer.entitlement);
                 let asked = self.question.entitlement.as_deref();
                 if asked.is_some_and(|asked| asked != id && asked != called && !spelled(id)) {
                     continue;
@@ -164,7 +165,7 @@ impl View<'_> {
         }
         explanation.errors.sort();
         explanation.errors.dedup();
-        self.nothing(explanation, &known, "Nobody on call in the window and nothing in the ledger", accounts, &names);
+        self.nothing(explanation, &known, "Nobody on call in the window and nothing in the ledger", accounts);
     }
 
     /// What the log adds where somebody has no access now: when it ended, and what went wrong last.
@@ -218,9 +219,9 @@ impl View<'_> {
                 explanation.answers.push(self.by_spans(target, &names, &spans));
             }
         }
-        let mut known: BTreeSet<&Email> = self.history.known.iter().collect();
-        known.extend(owned.values().flatten().map(|owned| &owned.grant.email));
-        self.nothing(explanation, &known, "Nothing in the ledger and its audit log", false, &BTreeSet::new());
+        let mut known = self.history.known.clone();
+        owned.iter().for_each(|(target, all)| all.iter().for_each(|one| known.add_owned(target, one)));
+        self.nothing(explanation, &known, "Nothing in the ledger and its audit log", false);
     }
 
     /// What of one target the ledger and its log tell, by the entitlement's name and id.
@@ -285,24 +286,18 @@ impl View<'_> {
     }
 
     /// Says so where there is no answer, or nobody knows the address.
-    fn nothing(
-        &self,
-        explanation: &mut Explanation,
-        known: &BTreeSet<&Email>,
-        nobody: &str,
-        account: bool,
-        names: &BTreeSet<String>,
-    ) {
+    fn nothing(&self, explanation: &mut Explanation, known: &Names, nobody: &str, account: bool) {
         let email = &*self.question.email;
-        if !self.emails.iter().any(|email| known.contains(email)) {
-            let near = hint(email, known.iter().map(|email| email.as_str()));
+        if !self.emails.iter().any(|email| known.emails.contains(email)) {
+            let near = hint(email, known.emails.iter().map(Email::as_str));
             explanation.unknown = Some(format!("{nobody} goes by {email}{near}"));
             if !account && explanation.errors.is_empty() {
                 explanation.answers.retain(|answer| answer.verdict != "not");
             }
         } else if explanation.answers.is_empty() {
-            let what = self.question.entitlement.as_deref().unwrap_or("anything");
-            let near = hint(what, names.iter().map(String::as_str));
+            let asked = self.question.entitlement.as_deref();
+            let near = asked.map(|asked| known.hint(asked)).unwrap_or_default();
+            let what = asked.unwrap_or("anything");
             explanation.unknown = Some(format!("Nothing says that {email} has, had or is to have {what}{near}"));
         }
     }

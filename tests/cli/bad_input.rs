@@ -169,5 +169,9 @@ fn plain_http_to_another_machine() {
 #[test]
 fn an_instant_that_is_none() {
     let office = Office::new();
-    refused(&office, &["shifts", "--from", "tomorrow"], &["invalid value 'tomorrow' for '--from"]);
+    refused(
+        &office,
+        &["shifts", "--from", "tomorrow"],
+        &["invalid value 'tomorrow' for '--from", "write it like 2026-01-05"],
+    );
 }

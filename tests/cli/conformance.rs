@@ -167,7 +167,7 @@ fn says_what_is_wrong_with_the_question() {
     office.run(&CAROL[..5]).exits(2).says(&["--entitlement"]);
     office.run(&["check", "--account", "carol@example.com"]).exits(2).says(&["--conformance"]);
     for flag in [&["--dry-run"][..], &["--force"], &["--rule", "database"], &["--record", "run.json"]] {
-        let says = ["it goes with no flag of a sync"];
+        let says = ["means nothing to `check --conformance`"];
         office.run(&[flag, &CAROL].concat()).exits(2).says(&says);
     }
     assert_eq!(office.writes(), 0);
@@ -290,7 +290,9 @@ fn out_of_time_it_takes_back_what_was_given_in_silence() {
     office.configure("deadline = \"4s\"", RULE);
     office.strongdm.trouble(Trouble::new("AccountGrants.Create", Fault::DoneInSilence));
     let start = Instant::now();
-    office.run(&CAROL).exits(1).says(&["! failed  grant", "`deadline` in the config", "Nothing is left of it."]);
+    let ran = office.run(&CAROL).exits(2).says(&["! It ended early: half of `deadline` in the config is over"]);
+    let ran = ran.says(&["  skipped grant ", ": not reached\n", "0 failed", "Nothing is left of it."]);
+    assert!(!ran.out.contains("failed  grant"), "what was cut off says nothing of the target: {}", ran.out);
     assert!(start.elapsed() < PATIENCE);
     assert_eq!((live(&office), office.strongdm.count("AccountGrants.Delete")), (0, 1));
     owns_nothing(&office.desk);
@@ -385,8 +387,21 @@ fn a_command_that_takes_what_is_others_is_caught() {
 fn a_command_that_gives_and_hangs_leaves_nothing() {
     let desk = commanded("expiring", "gives-and-hangs");
     desk.write("oncall-sync.toml", format!("deadline = \"6s\"\n{}", desk.read("oncall-sync.toml")));
-    let report = desk.run(&ADA).exits(1).json();
-    assert_eq!((steps(&report, "failed"), &report["left"]), (vec!["grant".to_owned()], &serde_json::json!([])));
+    let report = desk.run(&ADA).exits(2).json();
+    assert_eq!((steps(&report, "failed"), &report["left"]), (vec![], &serde_json::json!([])));
+    assert!(steps(&report, "skipped").contains(&"grant".to_owned()), "{report}");
+    assert!(report["halted"].as_str().is_some_and(|why| why.contains("half of `deadline`")), "{report}");
     assert_eq!(desk.read("state"), "g-0 eve null null\n");
     owns_nothing(&desk);
+}
+
+/// Its own `timeout` is the target's word, and so a failure of the step.
+#[test]
+fn a_command_that_hangs_for_longer_than_its_timeout_fails() {
+    let desk = commanded("expiring", "gives-and-hangs");
+    let config = desk.read("oncall-sync.toml").replace("kind = \"exec\"", "kind = \"exec\"\ntimeout = \"5s\"");
+    desk.write("oncall-sync.toml", config);
+    let report = desk.run(&ADA).exits(1).json();
+    assert_eq!((steps(&report, "failed"), &report["halted"]), (vec!["grant".to_owned()], &Value::Null));
+    assert_eq!(desk.read("state"), "g-0 eve null null\n");
 }

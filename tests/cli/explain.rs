@@ -308,7 +308,7 @@ fn the_past_is_told_from_the_audit_log() {
     ");
     insta::assert_snapshot!(later(&["carol@example.com", "--at", "2026-03-02T08:30:00Z"]), @r"
     By the ledger alone, last written 2026-03-02 09:00 UTC.
-    carol@example.com did not have prod-postgres on strongdm at 2026-03-02 08:30 UTC; had it from 2026-03-02 09:00 UTC until 2026-03-02 14:00 UTC.
+    carol@example.com did not have prod-postgres on strongdm at 2026-03-02 08:30 UTC; has it from 2026-03-02 09:00 UTC until 2026-03-02 14:00 UTC.
       rule 'database': Carol on call in 'DBA Primary' of pagerduty, from 2026-03-02 06:00 UTC to 2026-03-02 14:00 UTC
     ");
     insta::assert_snapshot!(later(&["carol@example.com", "--offline"]), @r"

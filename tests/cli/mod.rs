@@ -28,6 +28,7 @@ mod postgres;
 mod progress;
 mod reviewed;
 mod signals;
+mod slips;
 mod sync;
 mod targets;
 mod verbs;

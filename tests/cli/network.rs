@@ -124,6 +124,23 @@ fn a_clock_that_is_a_day_off() {
 }
 
 #[test]
+fn a_rate_limit_that_the_deadline_does_not_leave_time_for_is_not_waited_out() {
+    let office = Office::new();
+    office.pagerduty.fail("/oncalls", usize::MAX, Answer::RateLimited { reset: 3600 });
+    let waits = "it asks to wait 3600 s, which is longer than `deadline` in the config leaves for it";
+    let ran = office.run(&[]).exits(1).says(&[waits, "the rate limit is used up; other users of the key may share it"]);
+    assert!(!ran.out.contains("attempts"), "it was asked once: {}", ran.out);
+    assert_eq!(office.pagerduty.count("/oncalls"), 1);
+}
+
+#[test]
+fn a_rate_limit_that_goes_on_is_told_after_the_last_attempt() {
+    let office = Office::new();
+    office.pagerduty.fail("/oncalls", usize::MAX, Answer::RateLimited { reset: 0 });
+    office.run(&[]).exits(1).says(&["it still asks to wait after 5 attempts", "the rate limit is used up"]);
+}
+
+#[test]
 fn a_rate_limit_is_waited_out() {
     let office = Office::new();
     office.pagerduty.fail("/oncalls", 1, Answer::RateLimited { reset: 1 });

@@ -166,8 +166,8 @@ fn a_named_rule_adopts_for_itself_alone() {
     office.run(&["--rule", "dba", "adopt", "--id", &id]).exits(2).says(&[&id]);
     office.run(&["--rule", "database", "adopt", "--id", &id]).exits(0).says(&["Only some rules", "1 adopted"]);
     office.run(&[]).exits(0).says(&["1 moved"]);
-    office.run(&["revoke", "--all", "--schedule", PRIMARY]).exits(2).says(&["say nothing to `revoke`"]);
-    office.run(&["--rule", "dba", "release", "--all"]).exits(2).says(&["say nothing to `release`"]);
+    office.run(&["revoke", "--all", "--schedule", PRIMARY]).exits(2).says(&["--schedule means nothing to `revoke`"]);
+    office.run(&["--rule", "dba", "release", "--all"]).exits(2).says(&["--rule means nothing to `release`"]);
     assert_eq!(office.ours().len(), 3);
 }
 

@@ -333,7 +333,7 @@ fn a_ledger_is_copied_there_and_back() {
     let Some(database) = postgres::database() else { return };
     let office = office(3, "ledger.db");
     let url = database.url();
-    office.run(&["ledger", "copy", "ledger.db", &url]).exits(2).says(&["there is no ledger to copy from"]);
+    office.run(&["ledger", "copy", "ledger.db", &url]).exits(2).says(&["there is no ledger at FROM"]);
     office.run(&["ledger", "copy", &url, &url]).exits(2).says(&["FROM and TO are the same place"]);
     assert!(!office.desk.exists("ledger.db"));
     office.run(&[]).exits(0);

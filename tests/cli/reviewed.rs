@@ -75,7 +75,7 @@ fn what_is_no_plan_is_an_error() {
     office.desk.write("empty.json", "{}");
     office.run(&["--expect", "forged.json"]).exits(2).says(&["forged.json was changed after it was printed"]);
     office.run(&["--expect", "empty.json"]).exits(2).says(&["empty.json is no report"]);
-    office.run(&["--replay", "plan.json", "revoke", "--all"]).exits(2).says(&["leave the verb out"]);
+    office.run(&["--replay", "plan.json", "revoke", "--all"]).exits(2).says(&["--replay means nothing to `revoke`"]);
     office.run(&["--expect", "abc123"]).exits(2).says(&["a digest of 64 hexadecimal digits or the file", "abc123"]);
     assert_eq!(office.writes(), 0);
 }
@@ -184,9 +184,6 @@ fn a_recording_is_planned_again_and_nothing_else_is_done_meanwhile() {
     let office = Office::new();
     office.run(&["--dry-run", "--record", "run.json"]).exits(0);
     for verb in [&["shifts"][..], &["grants"], &["revoke", "--all"], &["audit"]] {
-        office
-            .run(&[&["--replay", "run.json"], verb].concat())
-            .exits(2)
-            .says(&["--replay plans again from a recording"]);
+        office.run(&[&["--replay", "run.json"], verb].concat()).exits(2).says(&["--replay means nothing to `"]);
     }
 }

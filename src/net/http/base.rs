@@ -1,25 +1,43 @@
 //! Addresses: what a base URL may be, and what is put behind it.
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, bail, ensure};
 use reqwest::Url;
+use serde::de::Error as _;
+use serde::{Deserialize as _, Deserializer};
 
 use crate::net::is_loopback;
 
+/// A `base_url` in a config, which stays as it was written.
+///
+/// # Errors
+/// Where it is no address that a key may be sent to.
+pub fn address<'de, D: Deserializer<'de>, Text: From<String>>(deserializer: D) -> Result<Text, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse(&text).map_err(|error| D::Error::custom(format!("{error:#}")))?;
+    Ok(text.into())
+}
+
 /// The address, if a key may be sent there.
-pub fn parse(text: &str) -> Result<Url> {
+pub fn parse(text: &str) -> anyhow::Result<Url> {
+    let text = text.trim();
+    if !text.contains("://") {
+        let whole = format!("https://{text}");
+        // What does not look like a host could be a key or hold a password.
+        let is_host = text.contains('.') && !text.contains(|char: char| char.is_ascii_uppercase());
+        let whole = if is_host && parse(&whole).is_ok() { whole } else { "https://api.example.com".into() };
+        bail!("an address begins with https://; write \"{whole}\"");
+    }
     // The text itself stays out of the errors: it could hold a password.
-    let url = Url::parse(text.trim()).context("`base_url` is not a URL such as \"https://api.example.com\"")?;
+    let url = Url::parse(text).context("it is not an address such as \"https://api.example.com\"")?;
     ensure!(
         url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none(),
-        "`base_url` may hold a scheme, a host, a port and a path, and nothing else"
+        "it may hold a scheme, a host, a port and a path, and nothing else"
     );
     match url.scheme() {
         "https" => {}
         "http" if is_loopback(url.host_str().unwrap_or_default()) => {}
-        "http" => {
-            bail!("`base_url` {url} would send the key in the clear: use https:// (http:// is for this machine alone)")
-        }
-        other => bail!("`base_url` {url}: {other}:// is not spoken here; use https://"),
+        "http" => bail!("{url} would send the key in the clear: use https:// (http:// is for this machine alone)"),
+        other => bail!("{url}: {other}:// is not spoken here; use https://"),
     }
     Ok(url)
 }
@@ -60,9 +78,25 @@ mod tests {
             "https://api.example.com/?token=hunter2",
             "hunter2://[",
             "https://a/#hunter2",
+            "me:hunter2@api.example.com",
+            "api.example.com/?token=hunter2",
         ] {
             let error = parse(bad).expect_err("refused");
             assert!(!format!("{error:#}").contains("hunter2"), "{error:#}");
+        }
+    }
+
+    #[test]
+    fn an_address_without_its_beginning_is_told_with_it() {
+        for (bad, good) in [
+            ("acme.okta.com", "https://acme.okta.com"),
+            (" acme.okta.com:443/x ", "https://acme.okta.com:443/x"),
+            ("", "https://api.example.com"),
+            ("eyJhbGciOiJI.eyJzdWIi.SflKx", "https://api.example.com"),
+            ("mailto:me@example.com", "https://api.example.com"),
+        ] {
+            let error = parse(bad).expect_err("refused");
+            assert_eq!(error.to_string(), format!("an address begins with https://; write \"{good}\""), "{bad}");
         }
     }
 

@@ -12,6 +12,7 @@ use crate::domain::{Coverage, Email, OnCall, Period, Person, Reading, Schedule, 
 use crate::exec::{Command, Each, Words, check_dates};
 use crate::harmless::shown;
 use crate::net::Context;
+use crate::words::count;
 
 pub use crate::exec::Config;
 
@@ -99,7 +100,7 @@ fn reading(answer: api::Schedule, window: Period, words: &Words) -> Result<Readi
     let mut told: Vec<String> = remarks.iter().filter_map(|remark| words.remark(remark)).collect();
     if let Some(more) = told.len().checked_sub(REMARKS_TOLD).filter(|more| *more > 0) {
         told.truncate(REMARKS_TOLD);
-        told.push(format!("the command has {more} more remarks on schedule '{}'", shown(&schedule.name)));
+        told.push(format!("the command has {} on schedule '{}'", count(more, "more remark"), shown(&schedule.name)));
     }
     if shifts.is_empty() && told.is_empty() {
         told.push("nobody is on call in the window".to_owned());

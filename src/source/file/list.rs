@@ -11,6 +11,7 @@ use super::schedule::{NOBODY, Schedule, Time, overlaps};
 use super::track::{Group, Member};
 use crate::domain::{self, Email, Period};
 use crate::near::hint;
+use crate::words::count;
 use crate::zone::Zone;
 
 /// The columns that there may be, those that have to be first.
@@ -116,9 +117,8 @@ impl Reader<'_> {
             return self.faults.add_to_line(line, "a field goes on beyond its line: a '\"' is missing that closes it");
         }
         if row.len() != columns.width {
-            let (found, needed) = (row.len(), columns.width);
-            let fault =
-                format!("the header has {needed} fields and this row {found}; quote a field that holds a comma");
+            let (found, needed) = (row.len(), count(columns.width, "field"));
+            let fault = format!("the header has {needed} and this row {found}; quote a field that holds a comma");
             return self.faults.add_to_line(line, fault);
         }
         let field = |name: &str| columns.places.get(name).and_then(|place| row.get(*place)).unwrap_or_default();

@@ -65,6 +65,7 @@ use crate::describe::{Describe, Resolve};
 use crate::domain::{Coverage, OnCall, Period, Person, Reading, Schedule, Shift};
 use crate::near::hint;
 use crate::net::Context;
+use crate::words::{agree, count};
 use crate::zone::Zone;
 use expand::{Duty, Expansion};
 
@@ -125,7 +126,7 @@ impl File {
             let told = faults.iter().take(FAULTS_TOLD);
             let mut lines: Vec<_> = told.map(|(line, fault)| format!("{path}:{line}: {fault}")).collect();
             if let Some(more) = faults.len().checked_sub(FAULTS_TOLD).filter(|more| *more > 0) {
-                lines.push(format!("and {more} more faults"));
+                lines.push(format!("and {}", count(more, "more fault")));
             }
             format!("cannot use the rota file {path}:\n{}", lines.join("\n"))
         })
@@ -157,7 +158,11 @@ impl File {
         let told = relevant.iter().take(REMARKS_TOLD);
         let mut remarks: Vec<_> = told.map(|remark| format!("{path}:{}: {}.", remark.line, remark.sentence)).collect();
         if let Some(more) = relevant.len().checked_sub(REMARKS_TOLD).filter(|more| *more > 0) {
-            remarks.push(format!("{path}: {more} more lines of schedule '{name}' have odd times or overlaps."));
+            remarks.push(format!(
+                "{path}: {} of schedule '{name}' {} odd times or overlaps.",
+                count(more, "more line"),
+                agree(more, "has", "have")
+            ));
         }
         let zone = &schedule.rotation.zone;
         let place = format!("{path}:{}", schedule.line);
@@ -167,7 +172,8 @@ impl File {
         }));
         if let Some(more) = uncovered.len().checked_sub(STRETCHES_TOLD).filter(|more| *more > 0) {
             remarks.push(format!(
-                "{place}: nobody is on call in schedule '{name}' in {more} more stretches of the window."
+                "{place}: nobody is on call in schedule '{name}' in {} of the window.",
+                count(more, "more stretch")
             ));
         }
         remarks

@@ -16,6 +16,7 @@ use super::fault::explained;
 use super::pages::{self, LIMIT, List, Page, Place};
 use crate::net::http::{self, status};
 use crate::net::{Context, Reach};
+use crate::words::count;
 
 /// The service region of most accounts; "https://api.eu.pagerduty.com" is the other.
 pub const BASE_URL: &str = "https://api.pagerduty.com";
@@ -178,8 +179,8 @@ impl Api {
             asked += pieces.len();
             ensure!(
                 asked <= MAX_PIECES,
-                "PagerDuty counts more on-call entries than can be read of {} schedules; is `base_url` right?",
-                ids.len()
+                "PagerDuty counts more on-call entries than can be read of {}; is `base_url` right?",
+                count(ids.len(), "schedule")
             );
             let mut smaller = Vec::new();
             let answers = join_all(pieces.iter().map(|piece| self.piece(piece))).await;

@@ -32,6 +32,7 @@ pub struct Config {
     /// An API key that may read; read-only keys do.
     pub api_key: SecretRef,
     /// Default `https://api.pagerduty.com`; `https://api.eu.pagerduty.com` for accounts of the EU region.
+    #[serde(default, deserialize_with = "crate::net::http::address")]
     pub base_url: Option<String>,
     /// PEM file of CAs trusted beside the system's.
     pub ca_file: Option<PathBuf>,

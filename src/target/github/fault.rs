@@ -65,7 +65,7 @@ fn sentence(answer: &http::Error) -> Option<String> {
                 and `private_key`"
         }
         _ if http::is_limit(&answer.headers) || later(answer.status, answer.body.as_bytes()).is_some() => {
-            ": the rate limit is used up, and stayed so over several attempts; other users of the token share it"
+            ": the rate limit is used up; other users of the token share it"
         }
         403 if is_of_provider(&lower) => {
             ": an identity provider decides who is in this team, and GitHub takes no change by anybody else; give access by the \

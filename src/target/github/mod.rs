@@ -78,7 +78,7 @@ pub struct Config {
     #[serde(default)]
     pub installation_id: Option<u64>,
     /// `https://api.github.com` if not given; `https://HOST/api/v3` for a GitHub Enterprise Server.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::net::http::address")]
     pub base_url: Option<String>,
     /// The enterprise whose SCIM users tell who has which login (managed users); needs a token with `scim:enterprise`.
     #[serde(default)]

@@ -50,6 +50,7 @@ const NAME: &str = "Okta";
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The organisation's own address, `https://acme.okta.com`; not that of the admin console.
+    #[serde(deserialize_with = "crate::net::http::address")]
     pub base_url: String,
     /// An API token of an admin who may see users and manage the members of the groups. Either this, or a service app.
     #[serde(default)]

@@ -9,6 +9,7 @@ use super::wire::{Resource, Role, Unreadable};
 use super::{ROLE, types};
 use crate::domain::Entitlement;
 use crate::near::hint;
+use crate::words::count;
 
 type Answers = BTreeMap<String, Result<BTreeSet<Entitlement>, String>>;
 
@@ -117,10 +118,8 @@ impl Catalogue {
             .collect();
         let kinds = kinds.into_iter().collect::<Vec<_>>().join(", ");
         (!kinds.is_empty()).then(|| {
-            let count = self.unreadable.len();
-            format!(
-                "strongDM's records of {count} resources ({kinds}) cannot be read; a newer oncall-sync may be needed"
-            )
+            let unread = count(self.unreadable.len(), "resource");
+            format!("strongDM's records of {unread} ({kinds}) cannot be read; a newer oncall-sync may be needed")
         })
     }
 
