@@ -263,7 +263,7 @@ impl super::Target for Okta {
             Listed::Gone | Listed::Hidden(_) => None,
         });
         *self.seen() = Seen { members: members.collect(), filled };
-        Ok(Current { accounts, entitlements, grants, absent: BTreeMap::default() })
+        Ok(Current { accounts, entitlements, grants, ..Current::default() })
     }
 
     async fn grant(&self, wanted: &Grant) -> Result<GrantId> {
