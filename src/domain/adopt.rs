@@ -80,7 +80,7 @@ pub fn adopt(
             all.iter().filter(of).find(|one| meets(tenure, held, &one.grant))
         });
         let why = match (reason, wanted) {
-            _ if ours.contains(&held.id) => Unfit::Ours,
+            _ if ours.contains(&held.id) && !held.foreign => Unfit::Ours,
             _ if held.until.is_some_and(|until| until <= now) => Unfit::Ended,
             (None, _) => Unfit::Undesired,
             _ if held.foreign => Unfit::AnotherWay,

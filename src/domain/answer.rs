@@ -78,6 +78,10 @@ pub enum Step {
     },
     /// It rests on something that could not be read.
     Stands,
+    /// The target does not show it, and says why it may be there all the same.
+    Hidden {
+        why: String,
+    },
     /// Somebody took it away.
     Drift {
         respected_until: Option<DateTime<Utc>>,

@@ -141,6 +141,11 @@ pub enum Note {
         grant: Grant,
         by: GrantId,
     },
+    /// Ours, until somebody else gave it another way too; it is theirs to take back.
+    TakenOver {
+        grant: Grant,
+        by: GrantId,
+    },
     /// The target cannot be told ahead; it is given when it begins.
     NotYet {
         grant: Grant,
@@ -148,6 +153,11 @@ pub enum Note {
     /// It rests on something that could not be read, and stays as it is.
     Stands {
         grant: Grant,
+    },
+    /// Ours, and what it is of may be there although the target does not show it.
+    Hidden {
+        grant: Grant,
+        why: String,
     },
     /// Ours and desired, and somebody took it away. It is given again, or stays away until then.
     Drift {
@@ -232,8 +242,10 @@ impl Note {
             | Self::ManyAccounts { .. }
             | Self::Suspended { .. }
             | Self::NoEntitlement { .. }
+            | Self::Hidden { .. }
             | Self::Unsettled { .. } => true,
             Self::AlreadyHeld { .. }
+            | Self::TakenOver { .. }
             | Self::NotYet { .. }
             | Self::Stands { .. }
             | Self::Drift { .. }

@@ -97,9 +97,14 @@ impl<'a> Case<'a> {
         wanted: &[&Wanted],
     ) -> Answer {
         let holdings = self.holdings(entitlement, accounts);
+        let ours = |owned: &Owned| {
+            owned.grant.access.entitlement == *entitlement && accounts.contains(&owned.grant.access.account)
+        };
+        let is_hidden = self.current.hidden.contains_key(&*entitlement.id) && self.owned.iter().any(ours);
         let verdict = match self.verdict(&holdings, wanted) {
             // What lies ahead is not known where a schedule was not read.
             Verdict::Not | Verdict::Had { .. } if self.at > self.known.now && !self.all_read(rules) => Verdict::Unknown,
+            Verdict::Not | Verdict::Had { .. } if is_hidden => Verdict::Unknown,
             verdict => verdict,
         };
         let focus = match verdict {
@@ -137,6 +142,7 @@ impl<'a> Case<'a> {
         let mine = |held: &&Held| held.access.entitlement == *entitlement && accounts.contains(&held.access.account);
         let holding = |held: &'a Held| {
             let ours = self.owned.iter().find(|owned| owned.id.as_ref() == Some(&held.id)).or_else(|| confirmed(held));
+            let ours = ours.filter(|_| !held.foreign);
             Holding { held, ours, until: held.until.or(ours.map(|owned| owned.grant.period.end())) }
         };
         self.current.grants.iter().filter(mine).map(holding).collect()
@@ -305,6 +311,7 @@ impl<'a> Case<'a> {
         let mine = |access: &Access| access.entitlement == *entitlement && accounts.contains(&access.account);
         let notes = self.plan.notes.iter().filter_map(|note| match note {
             Note::Stands { grant } if mine(&grant.access) => Some(Step::Stands),
+            Note::Hidden { grant, why } if mine(&grant.access) => Some(Step::Hidden { why: why.clone() }),
             Note::Drift { grant, respected_until } if mine(&grant.access) => {
                 Some(Step::Drift { respected_until: *respected_until })
             }

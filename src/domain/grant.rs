@@ -106,8 +106,8 @@ pub struct Held {
     pub from: Option<DateTime<Utc>>,
     /// `None`: for ever, or the target does not keep an end.
     pub until: Option<DateTime<Utc>>,
-    /// Certainly made by another way (an access workflow, a group rule): never taken for ours, even where an intent of
-    /// ours looks just like it.
+    /// Certainly made, or made another, by another way (an access workflow, a group rule, a higher role): never taken for
+    /// ours, even where an intent of ours looks just like it, and not ours any more, even where we gave it.
     pub foreign: bool,
 }
 
@@ -216,4 +216,8 @@ pub struct Current {
     pub entitlements: BTreeMap<String, Result<BTreeSet<Entitlement>, String>>,
     /// Every grant of these entitlements and of the accesses owned, whoever made it.
     pub grants: Vec<Held>,
+    /// Why an entitlement of the accesses owned, by its id, may be there although it is not shown, in a sentence: what is
+    /// owned of it is not gone for that.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hidden: BTreeMap<String, String>,
 }

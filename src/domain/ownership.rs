@@ -178,9 +178,15 @@ pub fn revoke(
         meant(owned) && !settled.contains(&owned.entry) && (owned.id.is_none() || hidden)
     };
     let note = |owned: &Owned| Note::Unsettled { grant: owned.grant.clone(), given: owned.id.is_some() };
-    let mut notes: Vec<Note> = owned.iter().filter(doubtful).map(note).collect();
-    notes.sort();
-    Plan { changes, notes }
+    let mut told: Vec<Note> = owned.iter().filter(doubtful).map(note).collect();
+    let about = |of: &Grant| owned.iter().any(|owned| meant(owned) && owned.grant == *of);
+    told.extend(
+        notes
+            .into_iter()
+            .filter(|note| matches!(note, Note::TakenOver { grant, .. } | Note::Hidden { grant, .. } if about(grant))),
+    );
+    told.sort();
+    Plan { changes, notes: told }
 }
 
 /// That no grant has this id.

@@ -8,6 +8,8 @@
 //! | desired, ours overlaps, other end (or a start still ahead) | amend | amend | ledger only |
 //! | ours, not desired | revoke | revoke | revoke |
 //! | ours, ended by its own dates | forget | forget | revoke |
+//! | ours, given another way since by somebody else | release, note `TakenOver` | same | same |
+//! | ours, perhaps only hidden by the target | note `Hidden` | same | same |
 //! | ours, gone from the target though desired | note `Drift`, create again (or leave it away to its end) | same | same |
 //!
 //! Only what the ledger owns is ever changed or removed.
@@ -58,14 +60,15 @@ pub fn plan(
         case.wanted.sort();
         case.held.sort();
         case.owned.sort();
-        let hidden = blind && !resolved.contains(&access.entitlement);
+        let why = current.hidden.get(&*access.entitlement.id);
+        let hidden = why.is_some() || (blind && !resolved.contains(&access.entitlement));
         // An intent means that a run ended half-way: what is gone then was perhaps taken by us, to make room or to move it.
         let respects = on_drift == OnDrift::Respect && case.owned.iter().all(|owned| owned.id.is_some());
-        let mut step = Step { now, tenure: tenure(&access.entitlement), hidden, respects, plan: &mut plan };
+        let mut step = Step { now, tenure: tenure(&access.entitlement), hidden, why, respects, plan: &mut plan };
         if hidden {
             case.owned.retain(|owned| owned.id.is_some());
         }
-        let settled = settle(step.tenure, &case.held, &case.owned, &mut step.plan.changes);
+        let settled = settle(step.tenure, &case.held, &case.owned, step.plan);
         match step.tenure {
             Tenure::Scheduled => step.scheduled(&case.wanted, settled),
             Tenure::Expiring | Tenure::Standing => step.single(&case.wanted, settled),
@@ -82,6 +85,8 @@ struct Step<'p> {
     tenure: Tenure,
     /// The target may not have shown what there is: some spelling stands for nothing, and this may be what it stood for.
     hidden: bool,
+    /// What the target says of that.
+    why: Option<&'p String>,
     /// What somebody took away stays away until its own end.
     respects: bool,
     plan: &'p mut Plan,
@@ -163,7 +168,11 @@ impl Step<'_> {
         let period = owned.grant.period;
         let ahead = period.end() > self.now;
         if self.hidden && (self.tenure == Tenure::Standing || ahead) {
-            self.plan.notes.push(Note::Stands { grant: owned.grant.clone() });
+            let grant = owned.grant.clone();
+            self.plan.notes.push(match self.why {
+                Some(why) => Note::Hidden { grant, why: why.clone() },
+                None => Note::Stands { grant },
+            });
             return None;
         }
         let respected_until = (self.respects && ahead).then(|| period.end());

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Change, GrantId, Held, Owned, Period, Tenure};
+use super::{Change, GrantId, Held, Note, Owned, Period, Plan, Tenure};
 
 /// An entry of the ledger that is ours for certain.
 pub(super) struct Ours<'a> {
@@ -23,13 +23,9 @@ pub(super) struct Settled<'a> {
 /// Settles the entries of one access.
 ///
 /// An intent that looks just like a grant on the target was carried out: it is confirmed. One that does not was never
-/// carried out: it is forgotten. Two entries for one grant are one: the later is forgotten.
-pub(super) fn settle<'a>(
-    tenure: Tenure,
-    held: &[&'a Held],
-    owned: &[&'a Owned],
-    changes: &mut Vec<Change>,
-) -> Settled<'a> {
+/// carried out: it is forgotten. Two entries for one grant are one: the later is forgotten. What another way keeps by now is
+/// released.
+pub(super) fn settle<'a>(tenure: Tenure, held: &[&'a Held], owned: &[&'a Owned], plan: &mut Plan) -> Settled<'a> {
     let by_id: BTreeMap<&GrantId, &Held> = held.iter().rev().map(|held| (&held.id, *held)).collect();
     let mut taken: BTreeSet<&GrantId> = owned.iter().filter_map(|owned| owned.id.as_ref()).collect();
     let mut seen: BTreeSet<&GrantId> = BTreeSet::new();
@@ -40,22 +36,27 @@ pub(super) fn settle<'a>(
             None => {
                 let found = held.iter().find(|held| !taken.contains(&held.id) && carried_out(tenure, held, owned));
                 let Some(found) = found else {
-                    changes.push(Change::Forget { owned: owned.clone() });
+                    plan.changes.push(Change::Forget { owned: owned.clone() });
                     continue;
                 };
                 taken.insert(&found.id);
-                changes.push(Change::Confirm { owned: owned.clone(), id: found.id.clone() });
+                plan.changes.push(Change::Confirm { owned: owned.clone(), id: found.id.clone() });
                 (&found.id, Cow::Owned(Owned { id: Some(found.id.clone()), ..owned.clone() }))
             }
         };
         if !seen.insert(id) {
-            changes.push(Change::Forget { owned: entry.into_owned() });
+            plan.changes.push(Change::Forget { owned: entry.into_owned() });
+            continue;
+        }
+        if by_id.get(id).is_some_and(|held| held.foreign) {
+            plan.notes.push(Note::TakenOver { grant: owned.grant.clone(), by: id.clone() });
+            plan.changes.push(Change::Release { owned: entry.into_owned() });
             continue;
         }
         let shown = by_id.get(id).and_then(|held| shown(tenure, held, owned));
         ours.push(Ours { owned: entry, shown });
     }
-    let foreign = held.iter().copied().filter(|held| !taken.contains(&held.id)).collect();
+    let foreign = held.iter().copied().filter(|held| held.foreign || !taken.contains(&held.id)).collect();
     Settled { ours, foreign }
 }
 

@@ -145,6 +145,7 @@ impl World {
             }
             Event::StrangerLeaves { grant } => self.remove(grant, true),
             Event::HandRemoves { grant } => self.remove(grant, false),
+            Event::TakeOver { grant } => self.take_over(grant),
             Event::Adopt => self.adopt(),
             Event::Release { person } => {
                 let plan = release(&self.owned, &theirs(person), false);
@@ -175,6 +176,19 @@ impl World {
             let id = &ids[at % ids.len()];
             self.grants.retain(|held| held.id != *id);
             self.taken.insert(id.clone());
+        }
+    }
+
+    fn take_over(&mut self, at: usize) {
+        let ours = |held: &&Held| self.is_ours(&held.id) && !held.foreign;
+        let ids: Vec<GrantId> = self.grants.iter().filter(ours).map(|held| held.id.clone()).collect();
+        if !ids.is_empty() {
+            let id = &ids[at % ids.len()];
+            self.grants.iter_mut().filter(|held| held.id == *id).for_each(|held| held.foreign = true);
+            // Of an intent no run can tell any more that it was carried out; what the ledger knows, a run gives up.
+            if !self.owned.iter().any(|owned| owned.id.as_ref() == Some(id)) {
+                self.switch(id.clone());
+            }
         }
     }
 

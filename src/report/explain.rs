@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::ReasonReport;
 use crate::domain::{Answer, Limit, OnDuty, Period, Reason, Step, Verdict};
-use crate::harmless::shown;
+use crate::harmless::{line, shown};
 use crate::span::Span as Length;
 use crate::zone::Zone;
 
@@ -169,6 +169,7 @@ fn told(asking: &Asking, step: &Step) -> StepReport {
             let bounds = bounds(*from, *until, zone);
             ("theirs", format!("somebody else gave it ({}), {bounds}; it is left alone", shown(&id.0)))
         }
+        Step::Hidden { why } => ("hidden", format!("we gave it, and it may be there: {}", line(why))),
         Step::Stands => ("stands", "what it rests on was not read, so it stands as it is, to its own end".into()),
         Step::Drift { respected_until: None } => ("drift", "somebody took it away by hand".into()),
         Step::Drift { respected_until: Some(until) } => {

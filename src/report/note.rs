@@ -7,13 +7,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Email, Grant, Next, Note};
-use crate::harmless::shown;
+use crate::harmless::{line, shown};
 
 /// One thing left undone, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NoteReport {
-    /// `no-email`, `no-account`, `many-accounts`, `suspended`, `no-entitlement`, `already-held`, `not-yet`, `stands`, `drift`,
-    /// `unsettled`, `next-sync`, `not-adoptable`.
+    /// `no-email`, `no-account`, `many-accounts`, `suspended`, `no-entitlement`, `already-held`, `taken-over`, `not-yet`, `stands`,
+    /// `hidden`, `drift`, `unsettled`, `next-sync`, `not-adoptable`.
     pub kind: Cow<'static, str>,
     /// Whom it is about, where it is about somebody.
     pub email: Option<String>,
@@ -34,8 +34,10 @@ impl NoteReport {
             }
             Note::NoEntitlement { entitlement, .. } => (None, Some(&**entitlement)),
             Note::AlreadyHeld { grant, .. }
+            | Note::TakenOver { grant, .. }
             | Note::NotYet { grant }
             | Note::Stands { grant }
+            | Note::Hidden { grant, .. }
             | Note::Drift { grant, .. }
             | Note::Unsettled { grant, .. }
             | Note::NextSync { grant, .. }
@@ -59,8 +61,10 @@ fn kind(note: &Note) -> &'static str {
         Note::Suspended { .. } => "suspended",
         Note::NoEntitlement { .. } => "no-entitlement",
         Note::AlreadyHeld { .. } => "already-held",
+        Note::TakenOver { .. } => "taken-over",
         Note::NotYet { .. } => "not-yet",
         Note::Stands { .. } => "stands",
+        Note::Hidden { .. } => "hidden",
         Note::Drift { .. } => "drift",
         Note::Unsettled { .. } => "unsettled",
         Note::NextSync { .. } => "next-sync",
@@ -92,6 +96,12 @@ fn sentence(note: &Note, target: &str) -> String {
         Note::AlreadyHeld { grant, by } => {
             format!("{} already, by a grant that is not ours ({}); it is left alone", holds(grant), shown(&by.0))
         }
+        Note::TakenOver { grant, by } => format!(
+            "{}, which we gave, and {target} shows that somebody has given it another way since (as a maintainer, or by a request): \
+             it is not ours any more ({}), stays when the shift ends, and is its giver's to take back",
+            holds(grant),
+            shown(&by.0)
+        ),
         Note::NotYet { grant } => format!(
             "{} gets {} when the shift begins: {target} cannot be told ahead",
             shown(grant.email.as_str()),
@@ -99,6 +109,9 @@ fn sentence(note: &Note, target: &str) -> String {
         ),
         Note::Stands { grant } => {
             format!("{}, and it stands: what it rests on was not read in this run", holds(grant))
+        }
+        Note::Hidden { grant, why } => {
+            format!("{} perhaps, which we gave, and it is not taken back: {}", holds(grant), line(why))
         }
         Note::Drift { grant, respected_until } => format!(
             "somebody took {} away from {}, who is to have it; {}",
@@ -109,16 +122,7 @@ fn sentence(note: &Note, target: &str) -> String {
                 |until| format!("that is respected until {}, its end (`on_drift`)", time(until))
             )
         ),
-        Note::Unsettled { grant, given: false } => format!(
-            "it is not known whether {} got {}: an earlier run ended in the middle of giving it; it is left for a sync to settle",
-            shown(grant.email.as_str()),
-            shown(name(grant))
-        ),
-        Note::Unsettled { grant, given: true } => format!(
-            "{} perhaps, and {target} does not show it: a rule names what {target} does not have, so it may only be hidden; \
-             it was not taken back",
-            holds(grant)
-        ),
+        Note::Unsettled { grant, given } => unsettled(grant, *given, target),
         Note::NextSync { grant, id, next } => {
             format!("{} ({}): once adopted, {}", holds(grant), shown(&id.0), then(next))
         }
@@ -126,6 +130,21 @@ fn sentence(note: &Note, target: &str) -> String {
             format!("{} ({}), which cannot be adopted: {why}", holds(grant), shown(&id.0))
         }
     }
+}
+
+fn unsettled(grant: &Grant, given: bool, target: &str) -> String {
+    if given {
+        return format!(
+            "{} perhaps, and {target} does not show it: a rule names what {target} does not have, so it may only be hidden; \
+             it was not taken back",
+            holds(grant)
+        );
+    }
+    format!(
+        "it is not known whether {} got {}: an earlier run ended in the middle of giving it; it is left for a sync to settle",
+        shown(grant.email.as_str()),
+        shown(name(grant))
+    )
 }
 
 /// Why there is no account, where the target knows, or what to do.

@@ -92,8 +92,11 @@ fn not_taken_back(held: &Owned, platform: &str) -> String {
     format!("'{name}' could not be taken back from {email} on {platform}{}", id.unwrap_or_default())
 }
 
-/// The error as one after which nothing was given for certain.
+/// The error as one after which nothing was given for certain, where it does not say so by itself.
 fn nothing_given(error: anyhow::Error) -> anyhow::Error {
+    if error.is::<Occupied>() {
+        return error;
+    }
     NotGiven(format!("{error:#}")).into()
 }
 

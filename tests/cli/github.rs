@@ -1,7 +1,7 @@
 //! From a rota file to GitHub's teams.
 
 use super::*;
-use crate::fakes::github::{Fake, Fault, GitHub, Role, TOKEN, World};
+use crate::fakes::github::{Fake, Fault, GitHub, Right, Role, TOKEN, World};
 
 const TEAM: u64 = 10;
 const OTHER: u64 = 11;
@@ -83,6 +83,59 @@ fn who_was_in_before_is_never_taken_out() {
     }
     assert_eq!((shop.github.events(), shop.github.writes()), (vec![], vec![]));
     assert_eq!(shop.github.members(TEAM), ["alice-gh", "mona"]);
+}
+
+#[test]
+fn who_is_made_a_maintainer_during_their_shift_stays_one() {
+    let given = "alice@example.com holds oncall-dba, which we gave, and github shows that somebody has given it another way since";
+    for (during, says) in [(&[1][..], "Nothing to do"), (&[], given)] {
+        let shop = Shop::new(acme(), &[("database", "alice", -1, 4)], DATABASE);
+        shop.run(0, &[]).exits(0).says(&["1 given"]);
+        let explain = ["explain", "alice@example.com"];
+        shop.run(0, &explain).exits(0).says(&["it is ours by the ledger (10/1)"]);
+        shop.github.change(|world| world.put_in(TEAM, 1, Role::Maintainer));
+        shop.run(0, &explain).exits(0).says(&["somebody else gave it (10/1)"]);
+        for at in during {
+            shop.run(*at, &["--dry-run"]).exits(0).says(&[given]);
+            shop.run(*at, &[]).exits(0).says(&[given, "it is not ours any more (10/1)", "its giver's to take back"]);
+            shop.run(*at, &[])
+                .exits(0)
+                .says(&["alice@example.com holds oncall-dba already, by a grant that is not ours"]);
+        }
+        shop.run(5, &[]).exits(0).says(&[says]);
+        shop.run(6, &[]).exits(0).says(&["Nothing to do"]);
+        assert_eq!(shop.github.members(TEAM), ["alice-gh", "mona"]);
+        assert_eq!(shop.github.events(), ["added alice-gh in oncall-dba"]);
+    }
+}
+
+/// What is not shown may be there: it is asked for until a person says that it is gone, or it is shown again.
+#[test]
+fn access_in_a_team_that_the_token_is_not_shown_any_more_is_not_forgotten() {
+    for is_shown_again in [true, false] {
+        let shop = Shop::new(acme(), &[("database", "alice", -1, 4)], DATABASE);
+        shop.run(0, &[]).exits(0).says(&["1 given"]);
+        shop.configure(&shop.github.toml(), &DATABASE.replace("oncall-dba", "oncall-web"));
+        shop.github.change(|world| {
+            world.team_mut(TEAM).secret = true;
+            world.rights.remove(&Right::Own);
+        });
+        let says = ["alice@example.com holds oncall-dba perhaps, which we gave, and it is not taken back", "be secret"];
+        for at in [1, 5, 6] {
+            shop.run(at, &[]).exits(1).says(&says);
+        }
+        shop.run(6, &["revoke", "--entitlement", "oncall-dba"]).exits(1).says(&says);
+        let unknown = "Whether alice@example.com has oncall-dba on github is not known";
+        shop.run(6, &["explain", "alice@example.com"]).says(&[unknown, "it may be there", "be secret"]);
+        if is_shown_again {
+            shop.github.change(|world| world.rights.insert(Right::Own));
+            shop.run(7, &[]).exits(0).says(&["1 taken back"]);
+            assert_eq!(shop.github.members(TEAM), ["mona"]);
+        } else {
+            shop.run(7, &["release", "--entitlement", "10"]).exits(0);
+        }
+        shop.run(8, &[]).exits(0).says(&["Nothing to do"]);
+    }
 }
 
 #[test]

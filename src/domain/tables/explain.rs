@@ -52,6 +52,7 @@ fn steps(steps: &[Step]) -> String {
         Step::Ours { period, .. } => format!("ours {}", minutes(*period)),
         Step::Theirs { until, .. } => format!("theirs ..{}", bound(*until)),
         Step::Stands => "stands".into(),
+        Step::Hidden { why } => format!("hidden: {why}"),
         Step::Drift { .. } => "drift".into(),
         Step::NotYet { from } => format!("not yet {}", minute(*from)),
         Step::Gives { period } => format!("gives {}", minutes(*period)),

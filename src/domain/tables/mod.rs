@@ -113,7 +113,9 @@ fn said(plan: &Plan) -> String {
         Note::Suspended { email, name } => format!("suspended {name}, {email}"),
         Note::NoEntitlement { rule, entitlement, why } => format!("no {entitlement} for {rule}: {why}"),
         Note::AlreadyHeld { grant, by } => format!("already held {} by {by}", what(grant)),
+        Note::TakenOver { grant, by } => format!("taken over {} by {by}", what(grant)),
         Note::NotYet { grant } => format!("not yet {}", what(grant)),
+        Note::Hidden { grant, why } => format!("hidden {}: {why}", what(grant)),
         Note::Stands { grant } => format!("stands {}", what(grant)),
         Note::Drift { grant, respected_until: None } => format!("drift {}", what(grant)),
         Note::Drift { grant, respected_until: Some(until) } => {

@@ -139,6 +139,25 @@ fn what_may_only_be_hidden_is_not_forgotten() {
     }
 }
 
+/// Standing access does not end by itself, so its end does not settle it either.
+#[test]
+fn what_the_target_says_it_may_hide_is_not_forgotten_and_told() {
+    let told = |tenure, until, entitlement: &str| {
+        let current = Current { hidden: [(entitlement.to_owned(), "why".to_owned())].into(), ..Current::default() };
+        let owned = [owned(1, Some("g"), 50, until), owned(2, None, 50, until)];
+        let plan = super::super::plan(at(NOW), &|_| tenure, OnDrift::Restore, &Desired::default(), &current, &owned);
+        let revoke = revoke(at(NOW), &|_| tenure, OnDrift::Restore, &current, &owned[..1], &|_| true);
+        assert_eq!(plan.notes, revoke.notes, "{tenure:?}");
+        assert!(plan.notes.iter().all(Note::is_failure));
+        said(&plan)
+    };
+    for (tenure, ended) in TENURES.into_iter().zip(["forget #1", "forget #1", "hidden 50..90: why"]) {
+        assert_eq!(told(tenure, 200, "e"), "hidden 50..200: why", "{tenure:?}");
+        assert_eq!(told(tenure, 90, "e"), ended, "{tenure:?}");
+        assert_eq!(told(tenure, 200, "another"), "forget #1; forget #2", "{tenure:?}");
+    }
+}
+
 #[test]
 fn what_a_rule_gave_that_is_gone_is_taken_back_unless_other_rules_stand() {
     let gone = || Setup::new().owns("gone", &shift(50, 200), 200);

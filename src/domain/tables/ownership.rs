@@ -100,6 +100,10 @@ fn a_revoke_takes_back_what_is_there_settles_what_is_open_and_forgets_what_is_go
         assert_eq!(revoked(vec![show("g", 200)], from_ref(&live), &[]), "", "{tenure:?}: another is meant");
         assert_eq!(revoked(vec![show("s", 200)], from_ref(&live), &[1]), "forget #1", "{tenure:?}: a stranger's");
         assert_eq!(revoked(vec![show("g", 90)], from_ref(&ended), &[1]), late, "{tenure:?}: it has ended");
+        let theirs = Held { foreign: true, ..show("g", 200) };
+        let told = "release #1; taken over 50..200 by g";
+        assert_eq!(revoked(vec![theirs.clone()], from_ref(&live), &[1]), told, "{tenure:?}: a stranger's by now");
+        assert_eq!(revoked(vec![theirs], from_ref(&live), &[]), "", "{tenure:?}: another is meant");
         let intent = owned(1, None, 50, 200);
         assert_eq!(revoked(vec![show("g", 200)], from_ref(&intent), &[1]), "confirm #1 as g; revoke #1", "{tenure:?}");
         assert_eq!(revoked(vec![], &[intent], &[1]), "forget #1", "{tenure:?}");
@@ -227,6 +231,8 @@ fn what_is_ours_or_made_another_way_or_of_no_use_cannot_be_adopted() {
         );
         let foreign = Held { foreign: true, ..show("s") };
         assert_eq!(adoptable(tenure, &[(100, 200)], &[foreign], &[]), "s AnotherWay", "{tenure:?}");
+        let taken_over = Held { foreign: true, ..show("g") };
+        assert_eq!(adoptable(tenure, &[(100, 200)], &[taken_over], &ours), "g AnotherWay", "{tenure:?}");
     }
 }
 

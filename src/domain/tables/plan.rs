@@ -140,6 +140,27 @@ fn a_grant_certainly_made_by_another_way_is_never_taken_for_ours() {
     }
 }
 
+/// Whoever made it theirs is not asked to give it again.
+#[test]
+fn a_grant_of_ours_that_somebody_else_gave_another_way_since_is_theirs() {
+    for tenure in TENURES {
+        let shown = || vec![Held { foreign: true, ..held(tenure, "g", 50, 200) }];
+        for on_drift in [OnDrift::Restore, OnDrift::Respect] {
+            let decide = |wanted: Vec<Wanted>, until| {
+                let desired = Desired { grants: wanted, notes: Vec::new() };
+                let current = Current { grants: shown(), ..Current::default() };
+                let owned = [owned(1, Some("g"), 50, until), owned(2, Some("g"), 50, until), owned(3, None, 50, until)];
+                said(&super::super::plan(at(NOW), &|_| tenure, on_drift, &desired, &current, &owned))
+            };
+            let released = |until| format!("forget #2; forget #3; release #1; taken over 50..{until} by g");
+            assert_eq!(decide(vec![], 200), released(200), "{tenure:?}");
+            assert_eq!(decide(vec![], 90), released(90), "{tenure:?}: its shift is over");
+            let desired = "forget #2; forget #3; release #1; already held 100..200 by g; taken over 50..200 by g";
+            assert_eq!(decide(vec![wanted(100, 200)], 200), desired, "{tenure:?}");
+        }
+    }
+}
+
 #[test]
 #[rustfmt::skip]
 fn a_grant_of_ours_that_was_moved_by_hand_is_moved_back() {

@@ -41,6 +41,10 @@ pub enum Event {
     HandRemoves {
         grant: usize,
     },
+    /// Somebody else gives what is ours another way, which keeps it.
+    TakeOver {
+        grant: usize,
+    },
     /// Everything that can be is adopted.
     Adopt,
     Release {
@@ -75,6 +79,7 @@ pub fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(person, entitlement, minutes)| Event::Stranger { person, entitlement, minutes }),
         1 => any::<prop::sample::Index>().prop_map(|grant| Event::StrangerLeaves { grant: grant.index(1000) }),
         1 => any::<prop::sample::Index>().prop_map(|grant| Event::HandRemoves { grant: grant.index(1000) }),
+        1 => any::<prop::sample::Index>().prop_map(|grant| Event::TakeOver { grant: grant.index(1000) }),
         1 => Just(Event::Adopt),
         1 => person.clone().prop_map(|person| Event::Release { person }),
         1 => person.clone().prop_map(|person| Event::Revoke { person }),

@@ -26,7 +26,7 @@ pub fn current(
     let grants = grants(reading.grants, &known, words)?;
     let absent = reading.absent.iter().filter_map(|(email, why)| Some((Email::new(email), words.remark(why)?)));
     let absent = absent.filter(|(email, _)| emails.contains(email)).collect();
-    Ok(Current { accounts, absent, entitlements, grants })
+    Ok(Current { accounts, absent, entitlements, grants, ..Current::default() })
 }
 
 fn accounts(listed: Vec<api::Account>, emails: &BTreeSet<Email>, words: &Words) -> Result<Vec<Account>, String> {

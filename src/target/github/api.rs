@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::fault::{explained, later};
 use super::graphql::{Cursor, PAGE, Problem, Variables, ask};
-use super::wire::{Account, In, Look, Membership, Team, TeamName, TeamPage, Teams, User, whole};
+use super::look::Looks;
+use super::wire::{Account, In, Membership, Team, TeamName, TeamPage, Teams, User, whole};
 use crate::net::http::{Client, Credential, Settings, status};
 use crate::net::{self, Reach};
 
@@ -33,16 +34,16 @@ const VERSION: &str = "2022-11-28";
 const ACCEPT: &str = "application/vnd.github+json, application/json;q=0.9";
 
 /// Teams in one call: with 100 members each well within the ten seconds that GitHub gives a call.
-const TEAMS: usize = 25;
+pub(super) const TEAMS: usize = 25;
 
 /// Users looked up by name in one call; each is one row.
 const USERS: usize = 100;
 
 /// What is asked of each team.
-const TEAM: &str = "databaseId slug name";
+pub(super) const TEAM: &str = "databaseId slug name";
 
 /// What is asked of a page of its members.
-const MEMBERS: &str = "nodes { databaseId login } pageInfo { hasNextPage endCursor }";
+pub(super) const MEMBERS: &str = "edges { role node { databaseId login } } pageInfo { hasNextPage endCursor }";
 
 /// A client of GitHub's REST API at that address.
 ///
@@ -63,6 +64,7 @@ pub struct Api {
     org: String,
     /// Whether it is a GitHub Enterprise Server.
     server: bool,
+    pub(super) looks: Looks,
 }
 
 impl Api {
@@ -77,7 +79,7 @@ impl Api {
             Some(host) => (client(Reach { address: &format!("{host}/api"), ..reach }, credential, context)?, true),
             None => (rest.clone(), false),
         };
-        Ok(Self { rest, graphql, org: org.to_owned(), server })
+        Ok(Self { rest, graphql, org: org.to_owned(), server, looks: Looks::default() })
     }
 
     /// The organisation's name.
@@ -168,24 +170,25 @@ impl Api {
         due.iter().enumerate().map(page).collect()
     }
 
-    /// Every team that the token sees, without members.
+    /// Every team that the token sees, without members, and whether those are all that there are: a secret team is shown to its
+    /// members and to the organisation's owners ("About teams", GitHub docs). Of an App it is not documented.
     ///
     /// # Errors
     /// Where the list is not whole.
-    pub async fn all_teams(&self) -> Result<Vec<TeamName>> {
+    pub async fn all_teams(&self) -> Result<(Vec<TeamName>, bool)> {
         let (mut teams, mut cursor) = (Vec::new(), Cursor::default());
         loop {
             let mut variables = self.variables();
             variables.give("after", "String", cursor.after().map_or(Value::Null, Value::from));
             let (question, values) = variables.question(&format!(
-                "organization(login: $org) {{ teams(first: {PAGE}, after: $after) {{ nodes {{ {TEAM} }} pageInfo \
+                "organization(login: $org) {{ viewerCanAdminister teams(first: {PAGE}, after: $after) {{ nodes {{ {TEAM} }} pageInfo \
                  {{ hasNextPage endCursor }} }} }}"
             ));
             let reply = ask::<In<Teams>>(&self.graphql, &question, values).await.map_err(explained)?;
-            let page = self.found(reply.unless(|_| false)?)?.teams;
+            let Teams { viewer_can_administer, teams: page } = self.found(reply.unless(|_| false)?)?;
             teams.extend(whole(page.nodes, &format!("the teams of '{}'", self.org))?);
             if !cursor.advance(&page.page_info)? {
-                return Ok(teams);
+                return Ok((teams, viewer_can_administer));
             }
         }
     }
@@ -229,34 +232,6 @@ impl Api {
     /// Where GitHub does not answer.
     pub async fn account(&self, id: &str) -> Result<Option<Account>> {
         found(self.rest.get(&["user", id]).answer::<Account>().await).map_err(explained)
-    }
-
-    /// A user and a team as they are now, the team with those of its members at least whose login is like this one; `None`
-    /// for what there is none of.
-    ///
-    /// # Errors
-    /// Where GitHub does not answer.
-    pub async fn look(&self, slug: &str, login: &str) -> Result<(Option<User>, Option<Team>)> {
-        let mut variables = self.variables();
-        variables.give("login", "String!", login);
-        variables.give("slug", "String!", slug);
-        let user = self.user();
-        let (question, values) = variables.question(&format!(
-            "user(login: $login) {{ {user} }} organization(login: $org) {{ team(slug: $slug) {{ {TEAM} members(first: {PAGE}, \
-             membership: IMMEDIATE, query: $login) {{ {MEMBERS} }} }} }}"
-        ));
-        let reply = ask::<Look>(&self.graphql, &question, values).await.map_err(explained)?;
-        let Look { user, organization } = reply.unless(Problem::is_not_found)?;
-        let mut team = None;
-        if let Some(page) = self.found(In { organization })?.team {
-            // Of a login that is part of many, the first page need not show the one that is meant.
-            if page.members.page_info.has_next_page {
-                team = self.teams(&[slug.to_owned()]).await?.pop().flatten();
-            } else {
-                page.add_to(&mut team)?;
-            }
-        }
-        Ok((user, team))
     }
 
     /// Puts somebody into a team, as a plain member. It invites whoever is outside the organisation, and makes a plain member

@@ -9,18 +9,28 @@
 //! team's name: what is owned by number is given and taken under the name that has this number in the run's reading, or
 //! that GitHub says has it now.
 //!
+//! Whom we put there and somebody then made a maintainer is not ours to take out any more. An organisation's owner is shown as
+//! a maintainer of every team ("Get team membership for a user", GitHub docs), so each maintainer whom we own is looked up.
+//!
+//! Which teams an identity provider keeps is told by calls for one team or one group each, and by nothing of GraphQL
+//! ("External groups" and "Team synchronization", GitHub's descriptions of REST): the refusal of a change tells it at no
+//! call more.
+//!
 //! With 50 teams, 1 000 members of the organisation and 200 people on call, a run reads by 2 calls for the teams and their
 //! members (25 teams each; more only where a team has over 100 members), side by side with 2 calls for the people where
 //! `logins` names them or their name at the SAML provider is their e-mail. Whoever is found by neither costs everybody
 //! together 10 calls more, the whole list of members, which brings the identities along; SCIM's 10 pages come meanwhile, 9
-//! of them at once. An unknown or renamed team costs one call for every 100 teams there are. An App adds 2 calls for its
-//! token. A grant is 2 calls, of which the first looks once more, and a revocation is one.
+//! of them at once. An unknown, renamed or hidden team costs one call for every 100 teams there are. An App adds 2 calls for its
+//! token, and each maintainer whom we own one. A grant or a revocation is one call, after a look that up to 25 share: 2 for
+//! one alone, some 45 for 40 at once.
 
 mod api;
 mod credential;
 mod directory;
 mod fault;
 mod graphql;
+mod look;
+mod membership;
 mod people;
 mod scim;
 mod seen;
@@ -42,11 +52,9 @@ use serde::Deserialize;
 use self::api::Api;
 use self::credential::{Installed, Signed};
 use self::people::{People, Ways};
-use self::seen::{Place, Seen, number};
+use self::seen::Seen;
 use self::teams::Teams;
-use super::{
-    Asked, NotGiven, Occupied, grant_id, known, not_given, not_taken_back, nothing_given, nothing_given_if_refused,
-};
+use super::{Asked, grant_id, known, not_given, not_taken_back};
 use crate::describe::{Describe, Resolve};
 use crate::domain::{Access, AccountId, Current, Email, Entitlement, Grant, GrantId, Held, Owned, Tenure};
 use crate::mutex::Mutex;
@@ -179,130 +187,6 @@ impl GitHub {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock()
     }
-
-    /// Where `access` is, by the last reading or by a new one; `None` where the team is gone.
-    async fn place(&self, access: &Access) -> Result<Option<Place>> {
-        if let Some(place) = self.seen().place(access) {
-            return Ok(place);
-        }
-        let owned = BTreeSet::from([access.entitlement.clone()]);
-        let found = teams::find(&self.api, &BTreeSet::new(), &owned).await?.teams.remove(&*access.entitlement.id);
-        let mut seen = self.seen();
-        seen.learn(access, found);
-        Ok(seen.place(access).expect("learnt a moment ago"))
-    }
-
-    /// The login of an active member of the organisation, by the last reading, or as GitHub says now.
-    async fn login(&self, account: &AccountId) -> Result<String> {
-        if let Some(login) = self.seen().logins.get(&account.0) {
-            return Ok(login.clone());
-        }
-        let Some(now) = self.api.account(&account.0).await? else {
-            bail!("GitHub shows this token no account with the id {account} any more");
-        };
-        let org = self.api.org();
-        let standing = self.api.membership(&now.login).await?;
-        if let Some(why) = people::outsider(standing.as_ref(), &now.login, org) {
-            bail!(why);
-        }
-        self.seen().logins.insert(account.0.clone(), now.login.clone());
-        Ok(now.login)
-    }
-
-    async fn add(&self, access: &Access) -> Result<()> {
-        let Some(Place { slug, login }) = self.place(access).await.map_err(nothing_given)? else {
-            let name = &access.entitlement.name;
-            bail!(NotGiven(format!("the team '{name}' is gone, or this token is not shown it any more")));
-        };
-        // A maintainer would be made a plain member.
-        if login.is_some() {
-            return Ok(());
-        }
-        let ready = self.ready(access, &slug).await;
-        let Some(login) = ready.map_err(|error| if error.is::<Occupied>() { error } else { nothing_given(error) })?
-        else {
-            return Ok(());
-        };
-        self.seen().doubtful.insert(access.clone());
-        let made = self.api.put(&slug, &login).await;
-        let made = made.map_err(nothing_given_if_refused)?;
-        if made.state != "active" {
-            return Err(self.undo(&slug, &login, &made.state).await);
-        }
-        self.seen().changed(access, Some(login));
-        Ok(())
-    }
-
-    /// Under which login to add them, looked at once more: since the reading they may have left the organisation, or the login
-    /// to somebody else. `None`: we have put them into the team meanwhile.
-    ///
-    /// # Errors
-    /// [`Occupied`] where somebody else has, perhaps as a maintainer: it is not ours to take back.
-    async fn ready(&self, access: &Access, slug: &str) -> Result<Option<String>> {
-        let org = self.api.org();
-        let mut login = self.login(&access.account).await?;
-        let (mut user, mut team) = self.api.look(slug, &login).await?;
-        if user.as_ref().map(|user| user.database_id) != number(access) {
-            self.seen().logins.remove(&access.account.0);
-            login = self.login(&access.account).await?;
-            (user, team) = self.api.look(slug, &login).await?;
-        }
-        let Some(user) = user.filter(|user| Some(user.database_id) == number(access)) else {
-            bail!("the login '{login}' changes hands just now; the next run sees whose it is");
-        };
-        let Some(team) = team.filter(|team| team.id.to_string() == *access.entitlement.id) else {
-            bail!("the team '{slug}' was renamed or deleted since it was read; the next run sees which");
-        };
-        if user.organization.is_none() {
-            let standing = self.api.membership(&login).await?;
-            if let Some(why) = people::outsider(standing.as_ref(), &login, org) {
-                bail!(why);
-            }
-        }
-        let held = team.members.contains_key(&user.database_id);
-        if !held {
-            return Ok(Some(login));
-        }
-        let mut seen = self.seen();
-        let is_ours = seen.place(access).is_none_or(|place| place.is_some_and(|place| place.login.is_some()));
-        seen.changed(access, Some(login.clone()));
-        if is_ours {
-            return Ok(None);
-        }
-        bail!(Occupied(format!(
-            "'{login}' has been put into '{slug}' by somebody else since it was read, and stays there"
-        )))
-    }
-
-    /// Takes back a membership that is none yet, and says what became of it.
-    async fn undo(&self, slug: &str, login: &str, state: &str) -> anyhow::Error {
-        let undone = match self.api.delete(slug, login).await {
-            Ok(_) => "; the place in the team was taken back".to_owned(),
-            Err(error) => format!("; taking it back failed ({error:#}): take '{login}' out of the team by hand"),
-        };
-        anyhow::anyhow!(
-            "GitHub made the membership of '{login}' '{state}' and not active, so '{login}' has left the organisation since it was \
-             read, and GitHub may have invited them{undone}; look at the organisation's pending invitations"
-        )
-    }
-
-    async fn remove(&self, access: &Access) -> Result<()> {
-        // A team that is gone has no members, and whoever is not in it has nothing to give back.
-        let Some(Place { slug, login: Some(login) }) = self.place(access).await? else { return Ok(()) };
-        self.seen().doubtful.insert(access.clone());
-        if self.api.delete(&slug, &login).await? {
-            self.seen().changed(access, None);
-            return Ok(());
-        }
-        // It is gone, or not shown to this token: GitHub says the same, so the team is read again.
-        match self.place(access).await? {
-            Some(Place { login: Some(_), .. }) => bail!(
-                "GitHub answers 404, as if '{login}' were not in the team, and lists them in it: the token may not take people \
-                 out of '{slug}', or the login has changed hands this minute"
-            ),
-            _ => Ok(()),
-        }
-    }
 }
 
 #[async_trait]
@@ -324,19 +208,27 @@ impl super::Target for GitHub {
                 teams::find(&self.api, &asked.entitlements, &owned).await.context("the teams of GitHub cannot be read")
             },
         )?;
-        let (People { accounts, absent, logins }, Teams { answers: entitlements, teams }) = (people, teams);
+        let (People { accounts, absent, logins }, Teams { answers: entitlements, teams, hidden }) = (people, teams);
+        let ours = |access: &Access| asked.owned.contains(access);
+        let taken_over = self
+            .taken_over(&asked.owned, &teams)
+            .await
+            .context("the owners of the organisation cannot be looked up")?;
         let mut grants = Vec::new();
         for team in teams.values() {
             let entitlement = teams::entitlement(team);
-            grants.extend(team.members.keys().map(|id| {
+            grants.extend(team.members.iter().map(|(id, member)| {
                 let access = Access { account: AccountId(id.to_string()), entitlement: entitlement.clone() };
-                Held { id: grant_id(&access), access, from: None, until: None, foreign: false }
+                // A maintainer whom we did not put there is one by somebody's will, or an owner, and never ours.
+                let foreign = if ours(&access) { taken_over.contains(&access) } else { member.maintainer };
+                Held { id: grant_id(&access), access, from: None, until: None, foreign }
             }));
         }
-        let gone = owned.into_iter().map(|owned| (owned.id.to_string(), None));
+        let gone = owned.iter().map(|owned| owned.id.to_string()).filter(|id| !hidden.contains_key(id));
+        let gone = gone.map(|id| (id, None));
         let teams = gone.chain(teams.into_iter().map(|(id, team)| (id, Some(team)))).collect();
         *self.seen() = Seen { teams, doubtful: BTreeSet::new(), logins };
-        Ok(Current { accounts, absent, entitlements, grants })
+        Ok(Current { accounts, absent, entitlements, grants, hidden })
     }
 
     async fn grant(&self, wanted: &Grant) -> Result<GrantId> {

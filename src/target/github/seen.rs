@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::wire::Team;
+use super::wire::{Member, Team};
 use crate::domain::Access;
 
 /// What was last read, kept in step with what was changed since.
@@ -24,7 +24,7 @@ impl Seen {
         }
         let team = self.teams.get(&*access.entitlement.id)?;
         Some(team.as_ref().map(|team| {
-            let login = number(access).and_then(|id| team.members.get(&id).cloned());
+            let login = number(access).and_then(|id| team.members.get(&id)).map(|member| member.login.clone());
             Place { slug: team.slug.clone(), login }
         }))
     }
@@ -34,28 +34,28 @@ impl Seen {
         self.doubtful.remove(access);
         match (self.teams.get_mut(&*access.entitlement.id), found) {
             (Some(Some(known)), Some(found)) => {
-                let login = number(access).and_then(|id| found.members.get(&id).cloned());
+                let member = number(access).and_then(|id| found.members.get(&id).cloned());
                 known.slug = found.slug;
-                known.set(access, login);
+                known.set(access, member);
             }
             (_, found) => drop(self.teams.insert(access.entitlement.id.to_string(), found)),
         }
     }
 
     /// Notes how a change of `access` ended.
-    pub fn changed(&mut self, access: &Access, login: Option<String>) {
+    pub fn changed(&mut self, access: &Access, member: Option<Member>) {
         self.doubtful.remove(access);
         if let Some(Some(team)) = self.teams.get_mut(&*access.entitlement.id) {
-            team.set(access, login);
+            team.set(access, member);
         }
     }
 }
 
 impl Team {
-    fn set(&mut self, access: &Access, login: Option<String>) {
+    fn set(&mut self, access: &Access, member: Option<Member>) {
         let Some(id) = number(access) else { return };
-        match login {
-            Some(login) => drop(self.members.insert(id, login)),
+        match member {
+            Some(member) => drop(self.members.insert(id, member)),
             None => drop(self.members.remove(&id)),
         }
     }

@@ -13,8 +13,10 @@ use crate::near::hint;
 #[derive(Debug, Default)]
 pub struct Teams {
     pub answers: BTreeMap<String, Result<BTreeSet<Entitlement>, String>>,
-    /// By their ids; what is owned and not here is gone.
+    /// By their ids; what is owned, and neither here nor hidden, is gone.
     pub teams: BTreeMap<String, Team>,
+    /// Why what is owned, by its id, may be there although it is not shown.
+    pub hidden: BTreeMap<String, String>,
 }
 
 /// The team as an entitlement: its id outlives a new name.
@@ -39,9 +41,9 @@ pub async fn find(api: &Api, spellings: &BTreeSet<String>, owned: &BTreeSet<Enti
         teams.values().any(|team| is_called(&team.slug, &team.name, spelling))
     };
     let unknown = spellings.iter().any(|spelling| !named(&teams, spelling));
-    let mut all = Vec::new();
+    let (mut all, mut are_all) = (Vec::new(), true);
     if unknown || owned.keys().any(|id| !teams.contains_key(*id)) {
-        all = api.all_teams().await?;
+        (all, are_all) = api.all_teams().await?;
         let wanted = |team: &&TeamName| {
             let id = team.database_id.to_string();
             let asked = spellings.iter().any(|spelling| is_called(&team.slug, &team.name, spelling));
@@ -58,7 +60,24 @@ pub async fn find(api: &Api, spellings: &BTreeSet<String>, owned: &BTreeSet<Enti
     // What a name led to that is neither meant nor owned is not shown.
     let meant: BTreeSet<String> = answers.values().flatten().flatten().map(|team| team.id.to_string()).collect();
     teams.retain(|id, _| meant.contains(id) || owned.contains_key(&**id));
-    Ok(Teams { answers, teams })
+    let missing = owned.iter().filter(|(id, _)| !teams.contains_key(**id));
+    let hidden = missing.filter_map(|(id, name)| {
+        let listed = all.iter().any(|team| team.database_id.to_string() == **id);
+        let why = if listed {
+            format!("the team '{name}' was renamed while it was read, and the next run reads it anew")
+        } else if are_all {
+            return None;
+        } else {
+            format!(
+                "GitHub shows this token no team '{name}' ({id}) any more, and no token but an owner's is shown them all: it may \
+                 have been deleted, or be secret; let the token see it, or, once nobody of ours is in it any more, \
+                 `oncall-sync release --entitlement {id}`"
+            )
+        };
+        Some(((*id).to_owned(), why))
+    });
+    let hidden = hidden.collect();
+    Ok(Teams { answers, teams, hidden })
 }
 
 fn is_called(slug: &str, name: &str, spelling: &str) -> bool {

@@ -1,5 +1,6 @@
 //! The adapter against a server that answers what each test says, and what it asked for.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -24,6 +25,11 @@ struct Request {
 impl Request {
     fn is(&self, line: &str) -> bool {
         self.line == line
+    }
+
+    /// At somebody and a team, before a change.
+    fn looks(&self) -> bool {
+        self.asks("query: $l0")
     }
 
     fn asks(&self, part: &str) -> bool {
@@ -113,8 +119,9 @@ fn context() -> Context {
 }
 
 fn team(members: &[(u64, &str)]) -> Value {
-    let nodes: Vec<_> = members.iter().map(|(id, login)| json!({ "databaseId": id, "login": login })).collect();
-    let members = json!({ "nodes": nodes, "pageInfo": { "hasNextPage": false, "endCursor": null } });
+    let edge = |(id, login): &(u64, &str)| json!({ "role": "MEMBER", "node": { "databaseId": id, "login": login } });
+    let edges: Vec<_> = members.iter().map(edge).collect();
+    let members = json!({ "edges": edges, "pageInfo": { "hasNextPage": false, "endCursor": null } });
     json!({ "databaseId": 7, "slug": "dba", "name": "DBA", "members": members })
 }
 
@@ -141,8 +148,8 @@ const LOGINS: &str = "logins = { \"ada@example.com\" = \"ada\" }";
 /// What a reading is answered: Ada, a member of the organisation, and a team of those `members`.
 fn reading(request: &Request, members: &[(u64, &str)]) -> Answer {
     let ada = json!({ "databaseId": 1, "login": "ada", "organization": { "login": "acme" } });
-    let data = if request.asks("user(login: $login)") {
-        json!({ "user": ada, "organization": { "team": team(members) } })
+    let data = if request.looks() {
+        json!({ "u0": ada, "organization": { "t0": team(members) } })
     } else if request.asks("user(login:") {
         json!({ "u0": ada })
     } else if request.asks("t0: team") {
@@ -155,9 +162,14 @@ fn reading(request: &Request, members: &[(u64, &str)]) -> Answer {
 
 #[tokio::test]
 async fn a_member_is_added_once_and_taken_back_once() {
-    let server = Server::new(|request, _| match request.line.split(' ').next() {
-        Some("PUT") => (200, "", json!({ "state": "active", "role": "member" })),
+    let is_in = AtomicBool::new(false);
+    let server = Server::new(move |request, _| match request.line.split(' ').next() {
+        Some("PUT") => {
+            is_in.store(true, Ordering::SeqCst);
+            (200, "", json!({ "state": "active", "role": "member" }))
+        }
         Some("DELETE") => (204, "", Value::Null),
+        _ if is_in.load(Ordering::SeqCst) => reading(request, &[(1, "ada"), (2, "bob")]),
         _ => reading(request, &[(2, "bob")]),
     });
     let server = server.await;
@@ -172,7 +184,8 @@ async fn a_member_is_added_once_and_taken_back_once() {
         target.revoke(&owned()).await.expect("taken back");
     }
     let path = "/orgs/acme/teams/dba/memberships/ada";
-    assert_eq!(server.lines()[2..], ["POST /graphql".into(), format!("PUT {path}"), format!("DELETE {path}")]);
+    let look = || "POST /graphql".to_owned();
+    assert_eq!(server.lines()[2..], [look(), format!("PUT {path}"), look(), format!("DELETE {path}")]);
     assert_eq!(server.requests()[3].body, json!({ "role": "member" }));
 }
 
@@ -208,9 +221,7 @@ async fn what_has_changed_since_the_reading_is_seen_before_anything_is_written()
                 (404, "", json!({ "message": "Not Found" }))
             }
             "GET /orgs/acme/memberships/ada" => (200, "", json!({ "state": "active" })),
-            _ if request.asks("user(login: $login)") => {
-                (200, "", json!({ "data": { "user": user, "organization": { "team": team } } }))
-            }
+            _ if request.looks() => (200, "", json!({ "data": { "u0": user, "organization": { "t0": team } } })),
             _ => reading(request, &[]),
         });
         let server = server.await;
@@ -263,8 +274,8 @@ async fn a_404_is_believed_only_where_the_team_says_the_same() {
     for (left, gone) in [(&[][..], true), (&[(1, "ada")][..], false)] {
         let server = Server::new(move |request, nth| match request.line.split(' ').next() {
             Some("DELETE") => (404, "", json!({ "message": "Not Found" })),
-            // The reading asks for a person and a team, and what comes after it for the team alone.
-            _ if nth >= 2 => reading(request, left),
+            // The reading asks for a person and a team, a look for both, and what comes after it for the team alone.
+            _ if nth >= 3 => reading(request, left),
             _ => reading(request, &[(1, "ada")]),
         });
         let server = server.await;
@@ -272,6 +283,7 @@ async fn a_404_is_believed_only_where_the_team_says_the_same() {
         target.read(&asked()).await.expect("a reading");
         let taken = target.revoke(&owned()).await;
         assert_eq!(taken.is_ok(), gone, "{taken:?}");
+        assert_eq!(server.lines().iter().filter(|line| line.starts_with("DELETE")).count(), 1);
     }
 }
 
@@ -282,9 +294,9 @@ async fn without_a_reading_it_is_looked_first_and_the_login_is_todays() {
         "GET /orgs/acme/memberships/lovelace" => {
             (200, "", json!({ "state": "active", "user": { "id": 1, "login": "lovelace" } }))
         }
-        _ if request.asks("user(login: $login)") => {
+        _ if request.looks() => {
             let user = json!({ "databaseId": 1, "login": "lovelace", "organization": { "login": "acme" } });
-            (200, "", json!({ "data": { "user": user, "organization": { "team": team(&[]) } } }))
+            (200, "", json!({ "data": { "u0": user, "organization": { "t0": team(&[]) } } }))
         }
         line if line.starts_with("PUT ") => (200, "", json!({ "state": "active" })),
         _ => reading(request, &[]),

@@ -44,8 +44,16 @@ pub struct Team {
     pub id: u64,
     pub slug: String,
     pub name: String,
-    /// Logins by account id.
-    pub members: BTreeMap<u64, String>,
+    /// By account id.
+    pub members: BTreeMap<u64, Member>,
+}
+
+/// Somebody in a team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    pub login: String,
+    /// As owners of the organisation always are.
+    pub maintainer: bool,
 }
 
 /// What an identity provider says of somebody.
@@ -112,6 +120,9 @@ pub struct ScimPage {
 pub struct Membership {
     /// `active` or `pending`.
     pub state: String,
+    /// In the organisation `admin` (its owner) or `member`, in a team `maintainer` or `member`.
+    #[serde(default)]
+    pub role: String,
     /// Of the organisation alone.
     #[serde(default)]
     pub user: Option<Account>,
@@ -131,16 +142,12 @@ pub struct In<T> {
     pub organization: Option<T>,
 }
 
-/// One user, and the organisation with one team.
+/// Several users, and the organisation with several teams, each by its alias.
 #[derive(Deserialize)]
-pub struct Look {
-    pub user: Option<User>,
-    pub organization: Option<OneTeam>,
-}
-
-#[derive(Deserialize)]
-pub struct OneTeam {
-    pub team: Option<TeamPage>,
+pub struct Looked {
+    pub organization: Option<BTreeMap<String, Option<TeamPage>>>,
+    #[serde(flatten)]
+    pub users: BTreeMap<String, Option<User>>,
 }
 
 #[derive(Deserialize)]
@@ -154,12 +161,21 @@ pub struct TeamPage {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberPage {
-    pub nodes: Vec<Option<User>>,
+    pub edges: Vec<Option<MemberEdge>>,
     pub page_info: PageInfo,
 }
 
 #[derive(Deserialize)]
+pub struct MemberEdge {
+    pub role: String,
+    pub node: User,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Teams {
+    /// Whether the token is an owner's, who is shown every team.
+    pub viewer_can_administer: bool,
     pub teams: Page<TeamName>,
 }
 
@@ -205,10 +221,14 @@ impl TeamPage {
     /// # Errors
     /// Where GitHub leaves one out.
     pub fn add_to(self, team: &mut Option<Team>) -> Result<()> {
-        let members = whole(self.members.nodes, &format!("the members of the team '{}'", self.name.slug))?;
+        let members = whole(self.members.edges, &format!("the members of the team '{}'", self.name.slug))?;
         let TeamName { database_id: id, slug, name } = self.name;
         let team = team.get_or_insert_with(|| Team { id, slug, name, members: BTreeMap::new() });
-        team.members.extend(members.into_iter().map(|user| (user.database_id, user.login)));
+        // Another role than a plain member's, should there come to be one, is not ours to take either.
+        let member = |MemberEdge { role, node: User { database_id, login, .. } }| {
+            (database_id, Member { login, maintainer: role != "MEMBER" })
+        };
+        team.members.extend(members.into_iter().map(member));
         Ok(())
     }
 }

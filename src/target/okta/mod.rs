@@ -302,14 +302,13 @@ impl super::Target for Okta {
             Listed::Gone | Listed::Hidden(_) => None,
         });
         *self.seen.lock() = Seen { members: members.collect(), doubtful: BTreeSet::new(), filled };
-        Ok(Current { accounts, entitlements, grants, absent: BTreeMap::default() })
+        Ok(Current { accounts, entitlements, grants, ..Current::default() })
     }
 
     async fn grant(&self, wanted: &Grant) -> Result<GrantId> {
         let access = &wanted.access;
         let given = async {
-            let ready = self.is_to_be_added(wanted).await;
-            if ready.map_err(|error| if error.is::<Occupied>() { error } else { nothing_given(error) })? {
+            if self.is_to_be_added(wanted).await.map_err(nothing_given)? {
                 self.seen.lock().doubtful.insert(access.clone());
                 let added = self.api.add(&access.entitlement.id, &access.account.0).await;
                 added.map_err(nothing_given_if_refused)?;

@@ -143,7 +143,7 @@ fn bare_team(world: &World, team: &Team) -> Value {
     let at = format!("{}/organizations/{}/team/{}", world.base, world.orgs[&team.org], team.id);
     json!({
         "id": team.id, "node_id": team.node_id(), "name": team.name, "slug": team.slug, "description": Value::Null,
-        "privacy": "closed", "notification_setting": "notifications_enabled", "permission": "pull", "url": at,
+        "privacy": if team.secret { "secret" } else { "closed" }, "notification_setting": "notifications_enabled", "permission": "pull", "url": at,
         "html_url": format!("https://github.com/orgs/{}/teams/{}", team.org, team.slug), "type": "organization",
         "members_url": format!("{at}/members{{/member}}"), "repositories_url": format!("{at}/repos"),
         "organization_id": world.orgs[&team.org],

@@ -217,7 +217,7 @@ impl<'w> Object<'w> {
     fn node<'a>(&'a self, id: &str) -> Answer<'a> {
         let world = self.scene.world;
         let user = world.users.values().filter(|user| user.kind == "User").find(|user| user.node_id() == id);
-        let team = world.teams.values().filter(|_| world.may(Right::Read)).find(|team| team.node_id() == id);
+        let team = world.teams.values().find(|team| world.sees(team) && team.node_id() == id);
         let org = world.orgs.iter().find(|(_, known)| World::org_node_id(**known) == id);
         let found = user.map(Thing::User).or(team.map(Thing::Team)).or(org.map(|(login, _)| Thing::Org(login)));
         self.object(found.ok_or_else(|| unresolved(&format!("a node with the global id of '{id}'")))?)
@@ -251,7 +251,9 @@ impl<'w> Object<'w> {
             "databaseId" => leaf(world.orgs[login]),
             "id" => leaf(World::org_node_id(world.orgs[login])),
             "login" | "name" => leaf(login),
-            "viewerCanAdminister" | "viewerIsAMember" => leaf(world.may(Right::Write)),
+            // Of an App it is not documented, so nobody may count on it.
+            "viewerCanAdminister" => leaf(world.may(Right::Own) && self.scene.caller == Caller::User),
+            "viewerIsAMember" => leaf(world.may(Right::Write)),
             "samlIdentityProvider" if !world.may(Right::Identities) => Err(self.forbidden()),
             "samlIdentityProvider" => {
                 let set_up = world.saml.is_some() && login == ORG;
@@ -260,20 +262,22 @@ impl<'w> Object<'w> {
             "url" => leaf(format!("https://github.com/{login}")),
             "resourcePath" => leaf(format!("/{login}")),
             "email" => Ok(ResolvedValue::null()),
-            "team" if !world.may(Right::Read) => Ok(ResolvedValue::null()),
             "team" => {
                 // "The name or slug of the team to find."
                 let wanted = given.text("slug").expect("the schema demands it");
                 let named = || world.teams.values().find(|team| team.org == login && team.name == wanted);
                 let found = world.team_by_slug(login, wanted).or_else(named);
-                self.maybe(found.map(Thing::Team))
+                self.maybe(found.filter(|team| world.sees(team)).map(Thing::Team))
             }
             _ if !world.may(Right::Read) => Err(self.forbidden()),
             "teams" => {
                 let part = given.text("query").unwrap_or_default().to_lowercase();
                 let rows = world.teams.values().filter(|team| {
                     let named = team.name.to_lowercase().contains(&part) || team.slug.contains(&part);
-                    team.org == login && named && !(given.flag("rootTeamsOnly") && team.parent.is_some())
+                    team.org == login
+                        && world.sees(team)
+                        && named
+                        && !(given.flag("rootTeamsOnly") && team.parent.is_some())
                 });
                 self.page("Team", rows.map(|team| (Thing::Team(team), None)).collect(), given)
             }
@@ -297,7 +301,7 @@ impl<'w> Object<'w> {
             "name" => leaf(team.name.as_str()),
             "combinedSlug" => leaf(format!("{}/{}", team.org, team.slug)),
             "description" => Ok(ResolvedValue::null()),
-            "privacy" => leaf("VISIBLE"),
+            "privacy" => leaf(if team.secret { "SECRET" } else { "VISIBLE" }),
             "viewerCanAdminister" => leaf(world.may(Right::Write)),
             "organization" => self.object(Thing::Org(&team.org)),
             "parentTeam" => self.maybe(team.parent.map(|parent| Thing::Team(&world.teams[&parent]))),

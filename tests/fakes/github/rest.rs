@@ -156,7 +156,7 @@ impl Rest<'_> {
         let query = self.known(&["per_page", "page", "team_type"])?;
         let org = self.org(org)?;
         self.may_read()?;
-        let rows = self.world.teams.values().filter(|team| team.org == org);
+        let rows = self.world.teams.values().filter(|team| team.org == org && self.world.sees(team));
         let rows = rows.map(|team| super::answer::team(self.world, team)).collect();
         self.page(&format!("/organizations/{}/teams", self.world.orgs[org]), &query, rows)
     }
@@ -166,6 +166,9 @@ impl Rest<'_> {
         let team = team.and_then(|id| self.world.teams.get(&id)).ok_or_else(not_found)?;
         self.org(&team.org)?;
         self.may_read()?;
+        if !self.world.sees(team) {
+            return Err(not_found());
+        }
         let id = team.id;
         match (self.request.method.as_str(), rest) {
             ("GET", []) => {

@@ -58,6 +58,8 @@ pub enum Right {
     Read,
     /// Change who is in a team.
     Write,
+    /// Own the organisation: administer it, and see its secret teams.
+    Own,
     /// See who stands behind a single sign-on, and verified addresses, as an owner does.
     Identities,
     /// See the enterprise's provisioned users.
@@ -108,6 +110,8 @@ pub struct Team {
     pub parent: Option<u64>,
     /// Its members are kept by an identity provider.
     pub synchronised: bool,
+    /// "Secret teams are only visible to the people on the team and people with owner permissions."
+    pub secret: bool,
     /// By user id.
     pub members: BTreeMap<u64, Membership>,
 }
@@ -165,7 +169,7 @@ impl World {
             page_limit: 100,
             tells_inherited: true,
             absent: 204,
-            rights: BTreeSet::from([Right::Read, Right::Write, Right::Identities, Right::Scim]),
+            rights: BTreeSet::from([Right::Read, Right::Write, Right::Own, Right::Identities, Right::Scim]),
             orgs: BTreeMap::from([(ORG.to_owned(), ORG_ID)]),
             users: BTreeMap::new(),
             members: BTreeMap::new(),
@@ -304,7 +308,8 @@ impl World {
     pub fn team_of(mut self, org: &str, id: u64, slug: &str, name: &str) -> Self {
         assert!(self.orgs.contains_key(org), "the world has no organisation {org}");
         let (org, slug, name) = (org.to_owned(), slug.to_owned(), name.to_owned());
-        let team = Team { id, org, slug, name, parent: None, synchronised: false, members: BTreeMap::new() };
+        let (parent, members) = (None, BTreeMap::new());
+        let team = Team { id, org, slug, name, parent, synchronised: false, secret: false, members };
         assert!(self.teams.insert(id, team).is_none(), "two teams {id}");
         self
     }
@@ -385,6 +390,11 @@ impl World {
 
     pub fn may(&self, right: Right) -> bool {
         self.rights.contains(&right)
+    }
+
+    /// Whether the token, which is nobody's on any team, is shown this one.
+    pub(super) fn sees(&self, team: &Team) -> bool {
+        self.may(Right::Read) && (!team.secret || self.may(Right::Own))
     }
 
     pub(super) fn org_node_id(id: u64) -> String {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_macros, reason = "the counts are for people to read: `--nocapture`")]
 
+use futures_util::{StreamExt as _, stream};
 use oncall_sync::net::Context;
 use oncall_sync::target::Target;
 
@@ -75,7 +76,34 @@ async fn a_reading_asks_for_each_team_once_and_for_people_by_the_page() {
     println!("10 given and taken back: {changed} requests");
     assert_eq!((fake.count("PUT"), fake.count("DELETE")), (10, 10));
     // Each is preceded by a look at the login, the organisation and the team.
-    assert!(changed <= 10 * (4 + 3), "{changed}");
+    assert_eq!(changed, 10 * (2 + 2));
+}
+
+/// As many at once as a run makes.
+#[tokio::test]
+async fn many_changes_at_once_share_their_looks() {
+    let fake = GitHub::start(large());
+    let people: Vec<u64> = (101..=140).collect();
+    let pairs: Vec<_> = people.iter().map(|id| (format!("person-{id}@example.com"), format!("person-{id}"))).collect();
+    let pairs: Vec<_> = pairs.iter().map(|(email, login)| (email.as_str(), login.as_str())).collect();
+    let context = context();
+    let target = config(&with_logins(&fake.toml(), &pairs)).connect(context.clone()).await.expect("it connects");
+    let emails: Vec<&str> = pairs.iter().map(|(email, _)| *email).collect();
+    let current = target.read(&asked(&emails, &["team-0"])).await.expect("a reading");
+    let team = team(&current, "team-0");
+    let wanted: Vec<_> =
+        pairs.iter().zip(&people).map(|((email, _), id)| grant(&id.to_string(), email, &team)).collect();
+    let read = context.requests();
+    let given = stream::iter(&wanted).map(async |wanted| target.grant(wanted).await.expect("given"));
+    let given: Vec<_> = given.buffered(oncall_sync::net::CONCURRENCY).collect().await;
+    let gave = context.requests() - read;
+    let owned: Vec<_> = given.iter().zip(&wanted).map(|(id, wanted)| owned(id, wanted)).collect();
+    let taken = stream::iter(&owned).map(async |owned| target.revoke(owned).await.expect("taken back"));
+    taken.buffered(oncall_sync::net::CONCURRENCY).collect::<Vec<()>>().await;
+    let took = context.requests() - read - gave;
+    println!("40 given at once: {gave} requests; taken back: {took}");
+    assert_eq!((fake.count("PUT"), fake.count("DELETE"), fake.members(10_000).len()), (40, 40, 20));
+    assert!(gave <= 45 && took <= 45, "{gave} {took}");
 }
 
 #[tokio::test]

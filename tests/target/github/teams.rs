@@ -1,11 +1,18 @@
 //! Which team a spelling means, who is in it, and whose membership is not ours to touch.
 
-use oncall_sync::target::Occupied;
+use std::collections::BTreeSet;
+
+use oncall_sync::target::{Asked, Occupied};
 use serde_json::json;
 
 use super::*;
 use crate::fakes::github::{Right, SYNCHRONISED};
 use crate::target::contract::reading;
+
+/// What a reading is asked for that is about nothing but `ours`.
+fn of(ours: &Owned) -> Asked {
+    Asked { owned: BTreeSet::from([ours.grant.access.clone()]), ..Asked::default() }
+}
 
 /// The slugs that a spelling stands for, or what is said instead.
 async fn resolve(fake: &Fake, spelling: &str) -> Result<Vec<String>, String> {
@@ -81,9 +88,7 @@ async fn members_of_child_teams_are_not_members_of_this_one() {
         fake.forget();
         connect(&fake).await.revoke(&ours).await.expect("gone already");
         assert_eq!((fake.events(), fake.members(11)), (vec![], vec!["alice-gh".to_owned()]));
-        let owned = std::collections::BTreeSet::from([ours.grant.access.clone()]);
-        let asked = oncall_sync::target::Asked { owned, ..oncall_sync::target::Asked::default() };
-        assert_eq!(reading(&config(&fake.toml()), &asked).await.grants, [], "what is owned and gone is not shown");
+        assert_eq!(reading(&config(&fake.toml()), &of(&ours)).await.grants, [], "what is owned and gone is not shown");
     }
 }
 
@@ -131,8 +136,8 @@ async fn somebody_is_looked_for_on_every_page_before_they_are_put_in() {
 async fn no_team_is_made_of_pages_of_two() {
     let world = with_saml().in_team(TEAM_ID, 1, Role::Member).in_team(TEAM_ID, 2, Role::Member);
     let fake = GitHub::start(world.with(|world| world.page_limit = 1));
-    let nodes = json!([{ "databaseId": 2, "login": "bob-gh" }]);
-    let members = json!({ "nodes": nodes, "pageInfo": { "hasNextPage": false, "endCursor": null } });
+    let edges = json!([{ "role": "MEMBER", "node": { "databaseId": 2, "login": "bob-gh" } }]);
+    let members = json!({ "edges": edges, "pageInfo": { "hasNextPage": false, "endCursor": null } });
     let other = json!({ "databaseId": 77, "slug": TEAM, "name": TEAM, "members": members });
     fake.fail_after("IMMEDIATE", 1, 1, Fault::Says(200, json!({ "data": { "organization": { "t0": other } } })));
     let said = told(read_by(&fake.toml(), &[ALICE], &[TEAM]).await);
@@ -144,10 +149,13 @@ async fn no_team_is_made_of_pages_of_two() {
 async fn what_github_leaves_out_of_an_answer_is_not_taken_for_gone() {
     let end = json!({ "hasNextPage": false, "endCursor": null });
     let hidden = json!({ "nodes": [null], "pageInfo": end });
-    let team = json!({ "databaseId": TEAM_ID, "slug": TEAM, "name": TEAM, "members": hidden });
-    for (needle, organization) in
-        [("IMMEDIATE", json!({ "t0": team })), ("IMMEDIATE", json!({})), ("teams(first", json!({ "teams": hidden }))]
-    {
+    let members = json!({ "edges": [null], "pageInfo": end });
+    let team = json!({ "databaseId": TEAM_ID, "slug": TEAM, "name": TEAM, "members": members });
+    for (needle, organization) in [
+        ("IMMEDIATE", json!({ "t0": team })),
+        ("IMMEDIATE", json!({})),
+        ("teams(first", json!({ "teams": hidden, "viewerCanAdminister": true })),
+    ] {
         for errors in
             [json!([]), json!([{ "type": "NOT_FOUND", "path": ["organization", "t0", "members", "nodes", 0] }])]
         {
@@ -168,6 +176,120 @@ async fn an_owner_is_given_and_taken_back_as_anybody() {
     assert_eq!(connect(&fake).await.grant(&wanted).await.expect("held"), id);
     connect(&fake).await.revoke(&owned(&id, &wanted)).await.expect("taken back");
     assert_eq!(fake.events(), ["added olive in oncall-dba", "removed olive from oncall-dba"]);
+}
+
+/// GitHub shows an owner as maintainer, whatever they were put there as; anybody else is one because somebody said so.
+#[tokio::test]
+async fn whom_somebody_made_a_maintainer_since_we_put_them_there_is_not_ours() {
+    let fake = GitHub::start(with_saml());
+    let ours = given(&fake).await;
+    let olive = grant("3", "olive@example.com", &ours.grant.access.entitlement);
+    let olive = owned(&connect(&fake).await.grant(&olive).await.expect("given"), &olive);
+    let asked = Asked { owned: [&ours, &olive].map(|owned| owned.grant.access.clone()).into(), ..Asked::default() };
+    for (role, foreign) in [(Role::Member, [false, false]), (Role::Maintainer, [true, false])] {
+        fake.change(|world| world.put_in(TEAM_ID, 1, role));
+        fake.forget();
+        let current = connect(&fake).await.read(&asked).await.expect("a reading");
+        assert_eq!(current.grants.iter().map(|held| held.foreign).collect::<Vec<_>>(), foreign, "{role:?}");
+        let maintainers = if role == Role::Maintainer { 2 } else { 1 };
+        assert_eq!(fake.requests().len(), 1 + maintainers, "each maintainer whom we own is looked up, and nobody else");
+    }
+    told(connect(&fake).await.revoke(&ours).await);
+    assert_eq!((fake.events(), fake.members(TEAM_ID)), (vec![], vec!["alice-gh".to_owned(), "olive".to_owned()]));
+}
+
+/// Between the reading and the removal.
+#[tokio::test]
+async fn nobody_is_taken_out_who_is_not_ours_by_then() {
+    type Change = fn(&mut World);
+    let changes: [(&str, Change, &[&str]); 5] = [
+        (
+            "gone, and somebody else has the login",
+            |world| {
+                world.leave(1);
+                world.rename(1, "alice-new");
+                world.rename(2, "alice-gh");
+                world.put_in(TEAM_ID, 2, Role::Member);
+            },
+            &[],
+        ),
+        (
+            "renamed, and somebody else has the login",
+            |world| {
+                world.rename(1, "alice-new");
+                world.rename(2, "alice-gh");
+                world.put_in(TEAM_ID, 2, Role::Member);
+            },
+            &["removed alice-new from oncall-dba"],
+        ),
+        (
+            "the team is renamed, and another has its slug",
+            |world| {
+                let team = world.team_mut(TEAM_ID);
+                (team.slug, team.name) = ("dba-night".to_owned(), "DBA night".to_owned());
+                *world = world.clone().team(78, TEAM).in_team(78, 1, Role::Member);
+            },
+            &["removed alice-gh from dba-night"],
+        ),
+        (
+            "the team is gone, and another has its slug",
+            |world| {
+                world.delete_team(TEAM_ID);
+                *world = world.clone().team(77, TEAM).in_team(77, 1, Role::Member);
+            },
+            &[],
+        ),
+        ("made a maintainer", |world| world.put_in(TEAM_ID, 1, Role::Maintainer), &[]),
+    ];
+    for (what, change, events) in changes {
+        let fake = GitHub::start(with_saml());
+        let ours = given(&fake).await;
+        let target = connect(&fake).await;
+        target.read(&of(&ours)).await.expect("a reading");
+        fake.change(change);
+        fake.forget();
+        let taken = target.revoke(&ours).await;
+        assert_eq!(fake.events(), events, "{what}");
+        if what == "made a maintainer" {
+            let said = told(taken);
+            assert!(said.contains("made a maintainer of 'oncall-dba' by somebody else"), "{said}");
+        } else {
+            taken.unwrap_or_else(|error| panic!("{what}: {error:#}"));
+        }
+    }
+}
+
+/// GitHub answers the same for both, and only whom it shows every team knows which it is.
+#[tokio::test]
+async fn a_team_that_may_only_be_hidden_is_not_taken_for_deleted() {
+    type Change = fn(&mut World);
+    let ways: [(&str, Change, bool, bool); 4] = [
+        ("deleted, seen by an owner", |world| world.delete_team(TEAM_ID), false, true),
+        ("secret, seen by an owner", |world| world.team_mut(TEAM_ID).secret = true, false, true),
+        ("secret", |world| world.team_mut(TEAM_ID).secret = true, false, false),
+        ("deleted, seen by an App", |world| world.delete_team(TEAM_ID), true, false),
+    ];
+    for (what, change, by_app, is_told) in ways {
+        let fake = GitHub::start(with_saml());
+        let ours = given(&fake).await;
+        fake.change(change);
+        if what == "secret" {
+            fake.change(|world| world.rights.remove(&Right::Own));
+        }
+        fake.forget();
+        let config = config(&if by_app { fake.toml_app() } else { fake.toml() });
+        let current = reading(&config, &of(&ours)).await;
+        assert_eq!(current.hidden.is_empty(), is_told, "{what}: {current:?}");
+        let taken = contract::connect(&config).await.revoke(&ours).await;
+        if is_told {
+            taken.unwrap_or_else(|error| panic!("{what}: {error:#}"));
+        } else {
+            let said = told(taken);
+            assert!(current.hidden.values().all(|why| said.contains(why)), "{said}");
+            assert!(said.contains("secret") && said.contains("release --entitlement 10"), "{said}");
+            assert_eq!(fake.events(), [""; 0]);
+        }
+    }
 }
 
 #[tokio::test]
@@ -213,9 +335,8 @@ async fn whatever_is_gone_already_is_taken_back() {
             fake.forget();
             connect(&fake).await.revoke(&ours).await.unwrap_or_else(|error| panic!("{what}, {absent}: {error:#}"));
             assert_eq!(fake.events(), [""; 0], "{what}, {absent}: nobody else lost anything");
-            let owned = std::collections::BTreeSet::from([ours.grant.access.clone()]);
-            let asked = oncall_sync::target::Asked { owned, ..oncall_sync::target::Asked::default() };
-            assert_eq!(reading(&config(&fake.toml()), &asked).await.grants, [], "{what}: and is not shown");
+            let current = reading(&config(&fake.toml()), &of(&ours)).await;
+            assert_eq!((&*current.grants, current.hidden.len()), (&[][..], 0), "{what}: and is not shown");
         }
     }
 }

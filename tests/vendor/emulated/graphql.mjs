@@ -124,6 +124,7 @@ export function graphql(packages, upstream, options) {
       databaseId: it.id,
       login: it.login,
       name: it.name,
+      viewerCanAdminister: true, // who asks emulate is shown every team
       team: async ({ slug }) => {
         const found = await rest(context.authorization, `/orgs/${login}/teams/${slug}`);
         return found && team(login, found);

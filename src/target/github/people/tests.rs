@@ -120,7 +120,9 @@ fn an_outsider_is_left_out_and_the_reason_kept_where_nobody_is_left() {
 
 #[test]
 fn an_invitation_is_no_membership() {
-    let why = |state: &str| outsider(Some(&Membership { state: state.into(), user: None }), "ada", "acme");
+    let why = |state: &str| {
+        outsider(Some(&Membership { state: state.into(), role: String::new(), user: None }), "ada", "acme")
+    };
     assert_eq!(why("active"), None);
     assert!(why("pending").expect("a reason").contains("not accepted"));
     assert!(why("suspended").expect("a reason").contains("'suspended'"));

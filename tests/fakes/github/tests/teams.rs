@@ -112,6 +112,30 @@ async fn teams_and_people_are_found_by_slug_id_and_login() {
 }
 
 #[tokio::test]
+async fn a_secret_team_is_shown_to_owners_and_to_nobody_else() {
+    let fake = GitHub::start(world());
+    fake.change(|world| world.team_mut(10).secret = true);
+    let query = "{ organization(login: \"acme\") { viewerCanAdminister team(slug: \"oncall\") { privacy } \
+        teams(first: 9) { nodes { slug } } } }";
+    let org = |owner: bool, team: Value, slugs: &[&str]| {
+        let nodes: Vec<_> = slugs.iter().map(|slug| json!({"slug": slug})).collect();
+        json!({"organization": {"viewerCanAdminister": owner, "team": team, "teams": {"nodes": nodes}}})
+    };
+    let by_owner = ask(&fake, query, json!({})).await;
+    assert_eq!(by_owner["data"], org(true, json!({"privacy": "SECRET"}), &["oncall", "oncall-dba"]));
+    assert_eq!(get(&fake, "/organizations/9000/team/10").await.body["privacy"], "secret");
+    fake.change(|world| world.rights.remove(&Right::Own));
+    let by_another = ask(&fake, query, json!({})).await;
+    assert_eq!((&by_another["data"], errors(&by_another)), (&org(false, Value::Null, &["oncall-dba"]), vec![]));
+    for path in ["/organizations/9000/team/10", "/orgs/acme/teams/oncall", "/orgs/acme/teams/oncall/memberships/grace"]
+    {
+        assert_eq!(get(&fake, path).await.status, 404, "as if it were gone: {path}");
+    }
+    assert_eq!(delete(&fake, "oncall", "grace").await.status, 404);
+    assert_eq!((get(&fake, "/orgs/acme/teams").await.each("slug"), fake.events()), (vec!["oncall-dba".into()], vec![]));
+}
+
+#[tokio::test]
 async fn a_login_can_be_renamed_and_taken() {
     let fake = GitHub::start(world());
     fake.change(|world| {
