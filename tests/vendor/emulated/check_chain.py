@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 import requests
 
-from emulated.controls import CONTROLS, KNOWN, MEANT, METHOD, UNDESCRIBED
+from emulated.controls import CONTROLS, KNOWN, METHOD, UNDESCRIBED
 from emulated.relay import Exchange
 from emulated.sources import named
 from emulated.world import GITHUB_TOKEN, OKTA_TOKEN, ORG
@@ -74,16 +74,15 @@ def every_operation_that_the_sources_name_has_a_control(bench):
     for service, controls in CONTROLS.items():
         known, files = set(), named(service)
         for operation in files:
-            method, _, path = operation.partition(" ")
-            described = bench.chain.descriptions[service].operation(method, path.replace("{}", "1"))
-            meant = MEANT.get((service, operation)) or (described,)
             if (service, operation) in UNDESCRIBED:
                 print(f"         {service} {operation}: no control, for it is {UNDESCRIBED[service, operation]}")
                 continue
-            assert set(meant) <= set(controls), f"{files[operation]} name {service} {operation}, which controls.py lacks: {meant}"
-            known.update(meant)
+            method, _, path = operation.partition(" ")
+            described = bench.chain.descriptions[service].operation(method, path.replace("{}", "1"))
+            assert described in controls, f"{files[operation]} name {service} {operation}, which controls.py lacks: {described}"
+            known.add(described)
         same(sorted(set(controls) - known), [], f"in controls.py, and named by no source of {service}")
-    gone = [key for key in [*UNDESCRIBED, *MEANT] if key[1] not in named(key[0])]
+    gone = [key for key in UNDESCRIBED if key[1] not in named(key[0])]
     same(gone, [], "in controls.py, and named by no source")
     return f"{sum(map(len, CONTROLS.values()))} operations"
 

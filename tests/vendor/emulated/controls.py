@@ -42,10 +42,9 @@ CONTROLS = {
 # What the sources name and no description can judge: as they name it, and why.
 UNDESCRIBED = {
     ("github", "POST /graphql"): "held against GitHub's GraphQL schema",
-    ("github", "GET /scim/v2/Users"): "of a GitHub Enterprise Server, whose description (3.19) does not have this path",
+    ("github", "GET /scim/v2/Users"): "of a GitHub Enterprise Server, and written as its documentation says "
+    "(\"Root URLs\"), against its description (3.19), which has the cloud's `enterprises/{enterprise}/` in it",
 }
-# What the sources put together: as they name it → what they mean.
-MEANT = {("okta", "GET /api/v1/{}"): ("GET /api/v1/groups", "GET /api/v1/users")}
 
 # What emulate's answers are known to lack or to have otherwise: (operation, place, code), numbers of items as `*`.
 # None of it is anything the program may rest on, and everything else that Prism finds fails the check.

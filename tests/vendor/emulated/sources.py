@@ -1,5 +1,6 @@
 """The operations that the adapters' sources name, as `METHOD /path` with `{}` for what only a run knows."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -8,6 +9,8 @@ ADAPTERS = Path(__file__).parents[3] / "src/target"
 CALL = re.compile(r"(\b(?:client|rest|app|graphql)\b)?\s*\.(get|put|post|delete|patch|head|request)\(&(\[[^\]]*\]|\w+)\)")
 # A path in the house's words: its pieces, the first of them known.
 PATH = re.compile(r'\[\s*"[^\]]*\]')
+# A piece that is told to a function as a literal, and where it is told.
+TOLD = {"what": re.compile(r'\.search\(("\w+")')}
 
 
 def named(service):
@@ -25,10 +28,14 @@ def named(service):
                 paths = PATH.findall(value[1]) if value else []
                 assert paths or not client, f"{file.name}: which path is {method}(&{argument})? sources.py finds none"
             for path in paths:
-                found.setdefault(f"{method.upper()} {template(path)}", set()).add(file.name)
+                for whole in spelled_out(path, text):
+                    found.setdefault(f"{method.upper()} {whole}", set()).add(file.name)
     return found
 
 
-def template(path):
+def spelled_out(path, text):
+    """The paths that a list of pieces stands for."""
     pieces = [piece.strip() for piece in path.strip("[]").split(",") if piece.strip()]
-    return "".join("/" + (piece.strip('"') if piece.startswith('"') else "{}") for piece in pieces)
+    each = [TOLD[piece].findall(text) if piece in TOLD else [piece] for piece in pieces]
+    for whole in itertools.product(*each):
+        yield "".join("/" + (piece.strip('"') if piece.startswith('"') else "{}") for piece in whole)
