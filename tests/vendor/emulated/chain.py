@@ -1,6 +1,6 @@
 """The program's way to GitHub and Okta, as others wrote them: relay, Prism, emulate.
 
-    program -> relay -> Prism --errors (requests) -> Prism (answers) -> emulate
+    program -> relay -> Prism --errors (requests) -> Prism (answers) -> emulate (servers.mjs)
                   \\-> GitHub's GraphQL (graphql.mjs, on emulate's state)
 
 The first Prism refuses with 4xx every request that the vendor's description does not know. The second only says what is
@@ -13,13 +13,15 @@ Where emulate is kinder or odder than the service, so that these checks prove no
   when it was made.
 - GitHub: somebody outside the organisation becomes a member of the team at once (GitHub: `pending`, and an invitation);
   a second removal is 204 (GitHub: 404); it has no GraphQL and does not tell a team's children (see
-  graphql.mjs), no SCIM and no users by id; no team is synchronised from elsewhere; no limit of requests is
-  ever reached. The GraphQL is github.com's: what is asked of a GitHub Enterprise Server alone is not held against anything.
+  graphql.mjs), no users by id (see servers.mjs), and no SCIM, of which the request alone is judged; no team is synchronised
+  from elsewhere. The GraphQL is github.com's: what is asked of a GitHub Enterprise Server alone is not held against anything.
 - Okta: `search=` is not understood: groups come back unsifted, users not at all, and are then found one by one by their
   login, which is forgiven where it is an e-mail; no `Link`, and the page size is ignored; the limits have GitHub's names;
-  a built-in group takes members; there are no group rules; there is no OAuth with a key. The recorded exchanges in ../okta are there for those.
+  a built-in group takes members; there are no group rules; there is no OAuth with a key, so that the request for a token
+  is judged, and refused. The recorded exchanges in ../okta are there for those.
 """
 
+import contextlib
 import json
 import re
 import subprocess
@@ -108,6 +110,29 @@ class Chain:
         if service == "github" and path in ("/graphql", "/api/graphql"):
             return self.ports["graphql"]
         return self.fronts[service]
+
+    @contextlib.contextmanager
+    def breaking(self, service, method):
+        """Each PUT, or each DELETE, of a membership is answered as usual, and undone at once.
+
+        What is said meanwhile is not held against any description: that takes half of the time, and says nothing new.
+        """
+        relay = self.relays[service]
+        route, before = relay.route, len(relay.exchanges)
+
+        def undo(said):
+            if said.method == method and said.status < 300:
+                token = {"Authorization": said.headers["authorization"]}
+                body = {"role": "member"} if service == "github" and method == "DELETE" else None
+                self.behind(service, {"PUT": "DELETE", "DELETE": "PUT"}[method], said.path, json=body, headers=token)
+
+        relay.route = lambda path: self.ports["graphql" if path == "/graphql" else service]
+        relay.after = undo
+        try:
+            yield
+        finally:
+            relay.route, relay.after = route, None
+            del relay.exchanges[before:]
 
     def __exit__(self, *_):
         for relay in self.relays.values():

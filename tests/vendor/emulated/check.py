@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from emulated import check_chain, check_program, world
+from emulated import check_chain, check_conformance, check_program, world
 from emulated.bench import Bench
 from emulated.chain import Chain, node
 from suite import Suite
@@ -34,7 +34,7 @@ def main():
     program = sys.argv[2] if len(sys.argv) > 2 else None
     keys = json.loads(subprocess.run([node(), "-e", KEYS], capture_output=True, check=True, text=True).stdout)
     suite = Suite()
-    for module in (check_program, check_chain):
+    for module in (check_program, check_conformance, check_chain):
         module.add(suite)
     with tempfile.TemporaryDirectory() as folder:
         with Chain(packages, Path(folder), world.seeds(keys[0])) as chain:

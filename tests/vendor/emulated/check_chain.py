@@ -6,8 +6,10 @@ from urllib.parse import parse_qsl
 
 import requests
 
-from emulated.controls import CONTROLS, KNOWN
-from emulated.world import GITHUB_TOKEN, OKTA_TOKEN
+from emulated.controls import CONTROLS, KNOWN, METHOD, UNDESCRIBED
+from emulated.relay import Exchange
+from emulated.sources import named
+from emulated.world import GITHUB_TOKEN, OKTA_TOKEN, ORG
 from suite import Skip, same
 
 TOKENS = {"github": f"Bearer {GITHUB_TOKEN}", "okta": f"SSWS {OKTA_TOKEN}"}
@@ -35,51 +37,65 @@ def queries(chain):
     return sorted({json.loads(it.body)["query"] for it in said})
 
 
-# What Prism calls each kind of fault: refused for another reason, a control would prove nothing.
-REASONS = {
-    "path": "NO_PATH_MATCHED_ERROR",
-    "method": "NO_METHOD_MATCHED_ERROR",
-    "parameter": "UNPROCESSABLE_ENTITY",
-    "query": "UNPROCESSABLE_ENTITY",
-    "body": "UNPROCESSABLE_ENTITY",
-    "no token": "UNAUTHORIZED",
-}
-
-
-def refused(chain, service, control):
-    """Whether Prism refuses a control, and for what is wrong with it."""
-    wrong, method, target, body, with_token = control
-    headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if body else {})}
-    if with_token:
+def complaint(chain, service, operation, control):
+    """What Prism finds wrong with a control, as [(part, place)]."""
+    wrong, _, method, target, body = control
+    right = operation.partition(" ")[0] if wrong == METHOD else method
+    same(chain.descriptions[service].operation(right, target.partition("?")[0]), operation, "the operation of a control")
+    headers = {"Accept": "application/json"}
+    if body:
+        headers["Content-Type"] = "application/json" if body.startswith("{") else "application/x-www-form-urlencoded"
+    if operation == "POST /oauth2/v1/token":
+        headers["DPoP"] = "a.b.c"
+    elif wrong != "no token":
         headers["Authorization"] = TOKENS[service]
     url = f"http://127.0.0.1:{chain.fronts[service]}{target}"
     answer = requests.request(method, url, data=body, headers=headers, timeout=60)
-    by_prism = answer.headers.get("content-type", "").startswith("application/problem+json")
-    return by_prism and 400 <= answer.status_code < 500 and answer.json()["type"].endswith("#" + REASONS[wrong])
+    if not answer.headers.get("content-type", "").startswith("application/problem+json"):
+        return []
+    problem = answer.json()
+    kind = {"NO_METHOD_MATCHED_ERROR": METHOD, "UNAUTHORIZED": "no token"}.get(problem["type"].partition("#")[2])
+    if kind:
+        return [(kind, "")]
+    return [(fault["location"][0], ".".join(fault["location"][1:])) for fault in problem.get("validation", [])]
 
 
 def every_control_is_refused(bench):
-    """A description that lets a wrong request pass proves nothing about the right ones."""
-    passed = [
-        f"{operation} ({control[0]})"
-        for service, controls in CONTROLS.items()
-        for operation, control in controls.items()
-        if not refused(bench.chain, service, control)
-    ]
-    assert not passed, f"proves nothing, for these wrong requests were let pass: {passed}"
+    """For what is wrong with it, and as a request of its own operation: otherwise it proves nothing of the right ones."""
+    for service, controls in CONTROLS.items():
+        for operation, control in controls.items():
+            found = complaint(bench.chain, service, operation, control)
+            same(found, [control[:2]], f"what is wrong with the control of {service} {operation}")
     return f"{sum(map(len, CONTROLS.values()))} wrong requests"
 
 
-def every_operation_used_is_described_and_has_a_control(bench):
+def every_operation_that_the_sources_name_has_a_control(bench):
+    """The table of controls.py is read by hand from the sources; what they have come to name since then is missed here."""
+    for service, controls in CONTROLS.items():
+        known, files = set(), named(service)
+        for operation in files:
+            if (service, operation) in UNDESCRIBED:
+                print(f"         {service} {operation}: no control, for it is {UNDESCRIBED[service, operation]}")
+                continue
+            method, _, path = operation.partition(" ")
+            described = bench.chain.descriptions[service].operation(method, path.replace("{}", "1"))
+            assert described in controls, f"{files[operation]} name {service} {operation}, which controls.py lacks: {described}"
+            known.add(described)
+        same(sorted(set(controls) - known), [], f"in controls.py, and named by no source of {service}")
+    gone = [key for key in UNDESCRIBED if key[1] not in named(key[0])]
+    same(gone, [], "in controls.py, and named by no source")
+    return f"{sum(map(len, CONTROLS.values()))} operations"
+
+
+def every_operation_was_used_in_a_run(bench):
     found = used(bench.chain)
-    for service in CONTROLS:
-        assert any(name == service for name, _ in found), f"nothing was asked of {service}"
     lacking = [f"{service}: {operation}" for service, operation in found if operation not in CONTROLS[service]]
-    assert not lacking, f"proves nothing for operations without a negative control (controls.py): {sorted(lacking)}"
-    stale = [f"{service}: {operation}" for service in CONTROLS for operation in CONTROLS[service] if (service, operation) not in found]
-    assert not stale, f"controls for what is not used, so controls.py should not have them: {stale}"
+    assert not lacking, f"used, and not in controls.py: {sorted(lacking)}"
+    unused = [f"{service}: {operation}" for service in CONTROLS for operation in CONTROLS[service] if (service, operation) not in found]
+    assert not unused, f"no run used, so that no right request was judged: {unused}"
     for (service, operation), times in sorted(found.items()):
-        print(f"         {service} {operation}: {times}, with {CONTROLS[service][operation][0]} wrong: refused")
+        wrong = " ".join(CONTROLS[service][operation][:2]).strip()
+        print(f"         {service} {operation}: {times} let pass; refused with another: {wrong}")
     return f"{len(found)} operations"
 
 
@@ -115,6 +131,20 @@ def every_request_to_github_says_who_asks_and_in_which_version(bench):
         assert it.headers.get("user-agent"), f"{it} without a User-Agent"
         assert "application/vnd.github+json" in it.headers.get("accept", ""), f"{it}: Accept is {it.headers.get('accept')}"
         assert it.headers.get("x-github-api-version"), f"{it} without X-GitHub-Api-Version"
+
+
+def a_wrong_answer_is_noticed(bench):
+    """Of either service something that emulate is known to have otherwise; GitHub's is of an operation that we do not use."""
+    for service, target, fault in (
+        ("github", f"/orgs/{ORG}", ("body.company", "type")),
+        ("okta", f"/api/v1/users/{bench.users['ada']}", ("body.lastLogin", "type")),
+    ):
+        url = f"http://127.0.0.1:{bench.chain.fronts[service]}{target}"
+        answer = requests.get(url, headers={"Authorization": TOKENS[service], "Accept": "application/json"}, timeout=60)
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        said = Exchange("GET", target, {}, b"", answer.status_code, headers, answer.content)
+        found = [(place, code) for place, code, _ in said.faults_of_answer()]
+        assert fault in found, f"{service}: {fault} is not among what is wrong with {said}: {found}"
 
 
 def no_answer_breaks_its_description_but_as_is_known(bench):
@@ -158,25 +188,22 @@ def every_query_sent_is_one_that_githubs_schema_knows(bench):
     return f"{len(found)} queries, and {copies} copies with one name misspelt were refused"
 
 
-def the_scim_users_of_an_enterprise(_):
-    raise Skip("emulate has no SCIM, and the description on npm that we read, of github.com, does not know these paths")
-
-
 def what_is_asked_of_a_github_enterprise_server_alone(_):
     raise Skip("the public GraphQL schema is github.com's, which has no `suspendedAt`; that of a server is in no registry")
 
 
 def add(suite):
+    suite.check(every_operation_that_the_sources_name_has_a_control)
     suite.check(every_control_is_refused)
+    suite.check(a_wrong_answer_is_noticed)
     suite.check(a_misspelt_query_is_refused)
     for function in (
-        every_operation_used_is_described_and_has_a_control,
+        every_operation_was_used_in_a_run,
         no_request_breaks_its_description,
         no_request_has_a_parameter_that_its_operation_does_not_know,
         every_request_to_github_says_who_asks_and_in_which_version,
         no_answer_breaks_its_description_but_as_is_known,
         every_query_sent_is_one_that_githubs_schema_knows,
-        the_scim_users_of_an_enterprise,
         what_is_asked_of_a_github_enterprise_server_alone,
     ):
         suite.needs_program(function)

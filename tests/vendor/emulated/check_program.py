@@ -75,6 +75,26 @@ def a_github_app_with_another_key_is_refused(bench):
     assert "PRIVATE KEY" not in lines(done), "the key is printed"
 
 
+def a_service_app_asks_for_a_token_by_its_key(bench):
+    """emulate knows no app with a key and refuses it; the request is held against the description."""
+    bench.write_key(bench.keys[0])
+    bench.write(targets={"okta": world.okta_app(bench.chain.relays["okta"].url, bench.folder / "app.pem")})
+    done = bench.sync()
+    assert done.returncode != 0 and "invalid_client" in lines(done), f"with an app that Okta does not know:\n{lines(done)}"
+    same({str(it) for it in bench.heard()}, {"POST /oauth2/v1/token -> 401"}, "what was asked without a token")
+
+
+def the_scim_users_of_an_enterprise_are_asked_for(bench):
+    """emulate has none; the request is held against the description."""
+    github = world.github(bench.chain.relays["github"].url, []) + f'\nenterprise = "{world.ENTERPRISE}"'
+    bench.write(people=("ada",), targets={"github": github})
+    done = bench.sync()
+    assert done.returncode != 0, f"exit code 0 without an answer:\n{lines(done)}"
+    heard = bench.heard()
+    assert any(f"/scim/v2/enterprises/{world.ENTERPRISE}/Users?startIndex=1" in it.target for it in heard), [str(it) for it in heard]
+    same(writes(heard), [], "writes without knowing who is who")
+
+
 def an_outsider_is_named_and_never_invited(bench):
     bench.write(people=("ada", "dave"), targets={"github": world.github(bench.chain.relays["github"].url, ["ada", "dave"])})
     done = bench.sync()
@@ -124,6 +144,7 @@ def unknown_and_built_in_groups_and_teams_are_refused_by_name(bench):
     for target, lines_of, asked, wanted in (
         ("okta", world.okta(urls["okta"]), "oncall-db", world.GROUP),
         ("okta", world.okta(urls["okta"]), "Everyone", "Everyone"),
+        ("okta", world.okta(urls["okta"]), "00gnobodyknowsmeatall", "00gnobodyknowsmeatall"),
         ("github", world.github(urls["github"], world.ON_CALL), "oncall-dbb", world.TEAM),
     ):
         bench.write(targets={target: lines_of}, grants={target: [asked]})
@@ -138,6 +159,8 @@ def add(suite):
         a_shift_gives_and_takes_back_at_both,
         a_github_app_does_it_as_well,
         a_github_app_with_another_key_is_refused,
+        a_service_app_asks_for_a_token_by_its_key,
+        the_scim_users_of_an_enterprise_are_asked_for,
         an_outsider_is_named_and_never_invited,
         a_member_of_a_child_team_only_is_given_the_team_itself,
         who_is_in_no_table_is_found_by_identity_and_by_verified_address,

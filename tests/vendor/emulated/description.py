@@ -2,25 +2,34 @@
 
 import json
 import re
+from pathlib import Path
 
 METHODS = ("get", "put", "post", "delete", "patch")
-# Where each description is below node_modules, and which of its paths are kept: more than we use, so that a request
-# that strays a little is judged and not just unknown.
+# Where the descriptions are below node_modules, and which of their paths are kept: more than we use, so that a request
+# that strays a little is judged and not just unknown. The second of GitHub's is that of its Enterprise Cloud.
 SOURCES = {
-    "github": (
-        "@octokit/openapi/generated/api.github.com.json",
-        r"/orgs/\{org\}($|/(teams|members|memberships|installation|invitations)(/|$))|/teams/|/app($|/)|/rate_limit$|/users?/\{\w+\}$|/user$",
-    ),
-    "okta": ("@okta/openapi/dist/spec.json", r"/api/v1/(groups|users)(/|$)"),
+    "github": {
+        "@octokit/openapi/generated/api.github.com.json": r"/orgs/\{org\}($|/(teams|members|memberships|installation|invitations)(/|$))"
+        r"|/teams/|/app($|/)|/rate_limit$|/users?/\{\w+\}$|/user$",
+        "@octokit/openapi/generated/ghec.json": r"/scim/v2/enterprises/",
+    },
+    "okta": {"@okta/openapi/dist/spec.json": r"/api/v1/(groups|users)(/|$)"},
 }
 
 
 class Description:
     def __init__(self, service, packages):
-        place, kept = SOURCES[service]
-        self.whole = json.loads((packages / "node_modules" / place).read_text())
+        self.whole, self.paths, shared = {}, {}, {}
+        for place, kept in SOURCES[service].items():
+            one = json.loads((packages / "node_modules" / place).read_text())
+            self.paths |= {path: item for path, item in one["paths"].items() if re.match(kept, path)}
+            self.whole = one | self.whole
+            for kind, parts in one.get("components", {}).items():
+                shared[kind] = parts | shared.get(kind, {})
+        self.whole["components"] = shared
+        if service == "okta":  # its description lacks this, see there
+            self.paths |= json.loads((Path(__file__).parent / "okta-token.json").read_text())["paths"]
         self.service = service
-        self.paths = {path: item for path, item in self.whole["paths"].items() if re.match(kept, path)}
 
     def write(self, path, answers):
         """Writes what was kept; without `answers`, any answer is right: Prism then judges nothing but requests."""

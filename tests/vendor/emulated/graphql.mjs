@@ -21,15 +21,19 @@ export function graphql(packages, upstream, options) {
   const sdl = readFileSync(`${packages}/@octokit/graphql-schema/schema.graphql`, "utf8");
   const schema = language.buildSchema(sdl, { assumeValid: true, assumeValidSDL: true });
 
-  async function rest(authorization, path) {
-    const answer = await fetch(upstream + path, { headers: { authorization: authorization ?? "" } });
+  // One query looks at each thing once: emulate gives a token 5000 requests, and means it.
+  const rest = ({ authorization, seen }, path) => seen[path] ??= look(authorization, path);
+
+  async function look(authorization, path) {
+    const answer = await fetch(upstream + path, { headers: { authorization } });
+    if (answer.status === 403) throw new Error(`emulate refuses ${path}: ${await answer.text()}`);
     return answer.ok ? answer.json() : null;
   }
 
-  async function all(authorization, path) {
+  async function all(context, path) {
     const found = [];
     for (let page = 1; ; page += 1) {
-      const part = (await rest(authorization, `${path}?per_page=100&page=${page}`)) ?? [];
+      const part = (await rest(context, `${path}?per_page=100&page=${page}`)) ?? [];
       found.push(...part);
       if (part.length < 100) return found;
     }
@@ -43,7 +47,7 @@ export function graphql(packages, upstream, options) {
     name: null,
     email: "",
     organization: async ({ login }, context) => {
-      const membership = await rest(context.authorization, `/orgs/${login}/memberships/${it.login}`);
+      const membership = await rest(context, `/orgs/${login}/memberships/${it.login}`);
       return membership && organization({ login }, context);
     },
     organizationVerifiedDomainEmails: options.verified[it.login] ?? [],
@@ -78,16 +82,16 @@ export function graphql(packages, upstream, options) {
   }
 
   async function members(context, org, slug, wanted) {
-    const own = await all(context.authorization, `/orgs/${org}/teams/${slug}/members`);
+    const own = await all(context, `/orgs/${org}/teams/${slug}/members`);
     const below = [];
     for (const child of options.children[slug] ?? [])
-      below.push(...(await all(context.authorization, `/orgs/${org}/teams/${child}/members`)));
+      below.push(...(await all(context, `/orgs/${org}/teams/${child}/members`)));
     const once = new Map();
     if (wanted.membership !== "CHILD_TEAM") for (const it of own) once.set(it.id, it);
     // GitHub's default is ALL, which includes the members of child teams.
     if (wanted.membership !== "IMMEDIATE") for (const it of below) once.set(it.id, it);
     const role = async (it) =>
-      (await rest(context.authorization, `/orgs/${org}/teams/${slug}/memberships/${it.login}`))?.role?.toUpperCase();
+      (await rest(context, `/orgs/${org}/teams/${slug}/memberships/${it.login}`))?.role?.toUpperCase();
     return connection(wanted, [...once.values()], (it) => ({
       node: user(it),
       role: async () => (await role(it)) ?? "MEMBER",
@@ -112,11 +116,11 @@ export function graphql(packages, upstream, options) {
     guid: login,
     samlIdentity: { nameId: email, username: email, emails: [{ value: email }] },
     scimIdentity: { username: email, emails: [{ value: email }] },
-    user: async (_, context) => user(await rest(context.authorization, `/users/${login}`)),
+    user: async (_, context) => user(await rest(context, `/users/${login}`)),
   });
 
   async function organization({ login }, context) {
-    const it = await rest(context.authorization, `/orgs/${login}`);
+    const it = await rest(context, `/orgs/${login}`);
     if (!it) throw notFound(`an Organization with the login of '${login}'`);
     return {
       __typename: "Organization",
@@ -126,11 +130,11 @@ export function graphql(packages, upstream, options) {
       name: it.name,
       viewerCanAdminister: true, // who asks emulate is shown every team
       team: async ({ slug }) => {
-        const found = await rest(context.authorization, `/orgs/${login}/teams/${slug}`);
+        const found = await rest(context, `/orgs/${login}/teams/${slug}`);
         return found && team(login, found);
       },
       teams: async (wanted) => {
-        const found = await all(context.authorization, `/orgs/${login}/teams`);
+        const found = await all(context, `/orgs/${login}/teams`);
         const fitting = found.filter((one) => !wanted.query || one.name.includes(wanted.query) || one.slug.includes(wanted.query));
         return connection(wanted, fitting, (one) => ({ node: team(login, one) }));
       },
@@ -142,7 +146,7 @@ export function graphql(packages, upstream, options) {
         },
       },
       membersWithRole: async (wanted) => {
-        const found = await all(context.authorization, `/orgs/${login}/members`);
+        const found = await all(context, `/orgs/${login}/members`);
         return connection(wanted, found, (one) => ({ node: user(one), role: "MEMBER" }));
       },
     };
@@ -150,12 +154,12 @@ export function graphql(packages, upstream, options) {
 
   async function node({ id }, context) {
     for (const org of options.orgs)
-      for (const one of await all(context.authorization, `/orgs/${org}/teams`)) if (one.node_id === id) return team(org, one);
+      for (const one of await all(context, `/orgs/${org}/teams`)) if (one.node_id === id) return team(org, one);
     return null;
   }
 
   async function userByLogin({ login }, context) {
-    const it = await rest(context.authorization, `/users/${login}`);
+    const it = await rest(context, `/users/${login}`);
     if (!it) throw notFound(`a User with the login of '${login}'`);
     return user(it);
   }
@@ -167,7 +171,7 @@ export function graphql(packages, upstream, options) {
     const document = language.parse(query);
     const errors = language.validate(schema, document);
     if (errors.length) return [200, { errors }];
-    const contextValue = { authorization };
+    const contextValue = { authorization, seen: {} };
     const args = { schema, document, rootValue: root, contextValue, variableValues: variables, operationName };
     const { data, errors: met } = await language.execute(args);
     const problems = met?.map(({ message, path, locations, extensions }) => ({ type: extensions.type, path, locations, message }));

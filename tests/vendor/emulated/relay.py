@@ -1,4 +1,7 @@
-"""Stands before a server, keeps what is said, and passes it on unchanged."""
+"""Stands before a server, keeps what is said, and passes it on unchanged.
+
+`after` is called with each exchange before its answer is passed on: a check that has the service break a promise sets it.
+"""
 
 import json
 from dataclasses import dataclass, field
@@ -57,7 +60,7 @@ class Relay:
     """`route(path)` answers the port to pass a request on to."""
 
     def __init__(self):
-        self.route = None
+        self.route = self.after = None
         self.exchanges = []
         self.server = Loopback(self.pass_on)
 
@@ -76,6 +79,8 @@ class Relay:
         said.answer, said.status = answer.read(), answer.status
         said.answer_headers = {name.lower(): value for name, value in answer.getheaders()}
         upstream.close()
+        if self.after:
+            self.after(said)
         kept = [(name, value) for name, value in answer.getheaders() if name.lower() not in HOP]
         reply(client, said.status, kept, said.answer)
 

@@ -20,6 +20,21 @@ async function portOf(server) {
   return server.address().port;
 }
 
+// emulate has no users by their id, and has them by their login: whom its own list has with that id is meant. Of nobody's,
+// its own 404 is the answer.
+function usersById(server) {
+  const [answer] = server.listeners("request");
+  server.removeAllListeners("request").on("request", async (request, response) => {
+    const id = Number(/^\/user\/(\d+)$/.exec(request.url)?.[1]);
+    if (id) {
+      const list = `http://127.0.0.1:${server.address().port}/users?since=${id - 1}&per_page=1`;
+      const [first] = await (await fetch(list)).json();
+      if (first?.id === id) request.url = `/users/${first.login}`;
+    }
+    answer(request, response);
+  });
+}
+
 // Packages are looked for in the folder we are started in; where this file is there are none.
 const packages = process.cwd() + "/node_modules";
 const { createEmulator } = await import(pathToFileURL(`${packages}/emulate/dist/api.js`).href);
@@ -35,6 +50,7 @@ for (const service of ["github", "okta"]) {
   const { baseUrl, seed } = wanted[service];
   services.push(await createEmulator({ service, port: 0, baseUrl, seed }));
   ports[service] = await portOf(latest);
+  if (service === "github") usersById(latest);
 }
 const answers = graphql(packages, `http://127.0.0.1:${ports.github}`, wanted.graphql);
 ports.graphql = await portOf(http.createServer(answers).listen(0));

@@ -3,7 +3,7 @@
 import json
 from datetime import datetime, timedelta, timezone
 
-ORG, TEAM, CHILD, GROUP = "acme", "oncall-dba", "oncall-dba-night", "oncall-dba"
+ORG, ENTERPRISE, TEAM, CHILD, GROUP = "acme", "acme-holding", "oncall-dba", "oncall-dba-night", "oncall-dba"
 GITHUB_TOKEN, OKTA_TOKEN = "ghp_of_the_admin", "okta-token-of-the-admin"
 APP_ID, INSTALLATION = 12345, 100
 # On call are ada and bob, and carol, who is a member already; eve is one and is not on call.
@@ -75,6 +75,10 @@ def config(folder, targets, grants, ledger=None):
 
 def okta(url, token="OKTA_CLIENT_TOKEN"):
     return f'base_url = "{url}"\napi_token = {{ env = "{token}" }}'
+
+
+def okta_app(url, key):
+    return f'base_url = "{url}"\nclient_id = "0oaoncallsync"\nprivate_key = {{ file = "{key}" }}'
 
 
 def logins(people):
