@@ -18,7 +18,7 @@ fn sentence(answer: &http::Error) -> Option<String> {
              which is \"https://api.eu.pagerduty.com\" for accounts of the EU region"
         }
         403 => ": the API key may not read this; use a key that may read schedules, on-calls and users",
-        429 => ": the rate limit is used up, and stayed so over several attempts; other users of the key may share it",
+        429 => ": the rate limit is used up; other users of the key may share it",
         _ if said.is_none() => return None,
         _ => "",
     };

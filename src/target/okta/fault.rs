@@ -131,7 +131,7 @@ fn advice(status: u16, code: Option<&str>) -> &'static str {
              service app also the scopes `okta.groups.manage` and `okta.users.read`"
         }
         (404, None | Some("E0000022")) => "; check `base_url`",
-        (429, _) => "; the rate limit is used up, and stayed so over several attempts; other programs may share it",
+        (429, _) => "; the rate limit is used up; other programs may share it",
         _ => "",
     }
 }
