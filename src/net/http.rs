@@ -25,7 +25,7 @@ use reqwest::{Request, Response, Url};
 use super::{Context, Failure, USER_AGENT, Wait, retry, tls};
 pub use call::{Answer, Call};
 pub use credential::{Credential, Key, sensitive};
-pub use fault::{Error, answer, explained, is_limit, is_refusal, start, status};
+pub use fault::{Error, answer, explained, is_limit, is_refusal, request, start, status};
 pub use lease::{Lease, Token};
 
 /// Bytes of one answer, unpacked. A page of 100 full entries is about 120 kB with the vendors here; 32 calls at a time

@@ -22,6 +22,9 @@ const REMAINING: [&str; 2] = ["x-rate-limit-remaining", "x-ratelimit-remaining"]
 /// When it does, in seconds since 1970, by the same.
 const RESET: [&str; 2] = ["x-rate-limit-reset", "x-ratelimit-reset"];
 
+/// By what the same tell one request from another in their own logs.
+const REQUEST: [&str; 2] = ["x-okta-request-id", "x-github-request-id"];
+
 /// An answer with another status than success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
@@ -44,9 +47,10 @@ impl fmt::Display for Error {
             f.write_str(", a redirect; none is followed, lest the key go elsewhere: check `base_url`")?;
         }
         match self.body.trim() {
-            "" => f.write_str(", without a word"),
-            body => write!(f, ": {}", shown(body)),
+            "" => f.write_str(", without a word")?,
+            body => write!(f, ": {}", shown(body))?,
         }
+        f.write_str(&request(&self.headers))
     }
 }
 
@@ -77,6 +81,12 @@ pub fn answer(error: &anyhow::Error) -> Option<&Error> {
 /// Its status.
 pub fn status(error: &anyhow::Error) -> Option<u16> {
     answer(error).map(|answer| answer.status.as_u16())
+}
+
+/// What the service's own support finds the request by, in brackets, where it says it.
+pub fn request(headers: &HeaderMap) -> String {
+    let id = REQUEST.iter().find_map(|name| headers.get(*name)?.to_str().ok());
+    id.map(|id| format!(" [request {}]", start(id))).unwrap_or_default()
 }
 
 /// Whether the request was refused, so that for certain nothing was done.

@@ -85,7 +85,8 @@ fn sentence(answer: &http::Error) -> Option<String> {
         _ => "",
     };
     let said = said.map(|said| format!(" (GitHub says: {said})")).unwrap_or_default();
-    Some(format!("{} answered {}{advice}{said}", answer.call, answer.status))
+    let request = http::request(&answer.headers);
+    Some(format!("{} answered {}{advice}{said}{request}", answer.call, answer.status))
 }
 
 /// Whether the words, in lower case, say that a team belongs to an identity provider. GitHub documents the status alone
