@@ -1,5 +1,6 @@
 //! From a rota file to GitHub's teams.
 
+use super::conformance::steps;
 use super::*;
 use crate::fakes::github::{Fake, Fault, GitHub, Role, TOKEN, World};
 
@@ -205,4 +206,22 @@ fn who_cannot_be_told_this_minute_keeps_what_they_have() {
         shop.run(2, &[]).exits(0).says(&["Nothing to do"]);
         assert_eq!(shop.github.events(), ["added alice-gh in oncall-dba"], "{fault:?}");
     }
+}
+
+#[test]
+fn a_team_keeps_the_contract_but_for_what_moves() {
+    let shop = Shop::new(acme(), &[("database", "alice", -1, 4)], DATABASE);
+    let bob = ["--account", "bob@example.com", "--entitlement", "oncall-dba", "--output", "json"];
+    let report = shop.run(0, &[&["check", "--conformance", "github"], &bob[..]].concat()).exits(0).json();
+    assert_eq!((&report["tenure"], &report["halted"]), (&"standing".into(), &Value::Null));
+    assert_eq!(steps(&report, "failed"), [""; 0]);
+    let skipped = ["amend-later", "amend-earlier", "amend-again", "never-absent"];
+    assert_eq!(steps(&report, "skipped"), skipped, "{report}");
+    let mut why = report["findings"].as_array().expect("a list").iter().filter(|one| one["outcome"] == "skipped");
+    assert!(why.all(|one| one["text"] == "it keeps no dates, so nothing is ever moved"), "{report}");
+    assert_eq!(report["findings"].as_array().map(Vec::len), Some(oncall_sync::conformance::STEPS.len()));
+    // Bob came and went, and nobody was invited, demoted or taken out.
+    assert_eq!(shop.github.events(), ["added bob-gh in oncall-dba", "removed bob-gh from oncall-dba"]);
+    assert_eq!((shop.github.members(TEAM), &report["left"]), (vec!["mona".to_owned()], &serde_json::json!([])));
+    assert_eq!(shop.run(0, &["grants", "--output", "json"]).exits(0).json()["grants"], serde_json::json!([]));
 }

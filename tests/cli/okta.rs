@@ -1,5 +1,6 @@
 //! The whole job with Okta: from a rota file or PagerDuty into groups, and out of them again.
 
+use super::conformance::steps;
 use super::*;
 use crate::fakes::okta::{self, Fault, Kind, Okta, PKCS8, Status, World};
 
@@ -262,4 +263,22 @@ fn from_pagerduty_it_is_the_same() {
     pagerduty.replace(rota().moved_to(hours(7)));
     branch.run_at(7, &[]).exits(0);
     assert_eq!(branch.members(), [BOB]);
+}
+
+#[test]
+fn a_group_keeps_the_contract_but_for_what_moves() {
+    let branch = Branch::new(everybody().member(GROUP, BOB), RULE);
+    let carol = ["--account", "carol@example.com", "--entitlement", "oncall-dba", "--output", "json"];
+    let report = branch.run(&[&["check", "--conformance", "okta"], &carol[..]].concat()).exits(0).json();
+    assert_eq!((&report["tenure"], &report["halted"]), (&"standing".into(), &Value::Null));
+    assert_eq!(steps(&report, "failed"), [""; 0]);
+    let skipped = ["amend-later", "amend-earlier", "amend-again", "never-absent"];
+    assert_eq!(steps(&report, "skipped"), skipped, "{report}");
+    let why = report["findings"].as_array().expect("a list").iter().filter(|one| one["outcome"] == "skipped");
+    assert!(why.clone().all(|one| one["text"] == "it keeps no dates, so nothing is ever moved"), "{report}");
+    assert_eq!(report["findings"].as_array().map(Vec::len), Some(oncall_sync::conformance::STEPS.len()));
+    // Carol was put there, and nobody else was touched.
+    assert!(!branch.okta.changes().is_empty() && branch.okta.changes().iter().all(|change| change.user == CAROL));
+    assert_eq!((branch.members(), &report["left"]), (vec![BOB.to_owned()], &serde_json::json!([])));
+    assert_eq!(branch.run(&["grants", "--output", "json"]).exits(0).json()["grants"], serde_json::json!([]));
 }
