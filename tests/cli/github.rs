@@ -225,3 +225,46 @@ fn a_team_keeps_the_contract_but_for_what_moves() {
     assert_eq!((shop.github.members(TEAM), &report["left"]), (vec!["mona".to_owned()], &serde_json::json!([])));
     assert_eq!(shop.run(0, &["grants", "--output", "json"]).exits(0).json()["grants"], serde_json::json!([]));
 }
+
+/// The numbers of the README: 50 teams, 1,000 members, 200 people.
+#[test]
+fn a_run_lists_each_team_once_and_looks_each_person_up_once() {
+    const TEAMS: u64 = 50;
+    const PEOPLE: u64 = 200;
+    let (login, name) = (|number: u64| format!("person-{number}"), |number: u64| format!("team-{number}"));
+    let world = (0..TEAMS).fold(World::at(now()), |world, number| world.team(10_000 + number, &name(number)));
+    let world = (0..1_000).fold(world, |world, number| {
+        world.member(1 + number, &login(number)).in_team(10_000 + number % TEAMS, 1 + number, Role::Member)
+    });
+    // Everybody is on call for a team that they are in, but for ten.
+    let at = |number: u64| if number < 10 { number + 1 } else { number % TEAMS };
+    let rule = |number| {
+        let schedules: Vec<_> =
+            (0..PEOPLE).filter(|person| at(*person) == number).map(|one| format!("s{one}")).collect();
+        let name = name(number);
+        format!("[[rule]]\nname = \"r{number}\"\nschedules = {schedules:?}\ngrant.github = [{name:?}]\n")
+    };
+    let shop = Shop::new(world, &[], &(0..TEAMS).map(rule).collect::<String>());
+    let rows: Vec<_> = (0..PEOPLE).map(|number| (format!("s{number}"), login(number))).collect();
+    shop.rota(&rows.iter().map(|(schedule, person)| (&**schedule, &**person, -1, 4)).collect::<Vec<_>>());
+    let logins: Vec<_> = (0..PEOPLE).map(|number| format!("\"{0}@example.com\" = \"{0}\"", login(number))).collect();
+    let mapped = format!("logins = {{ {} }}", logins.join(", "));
+    let config = shop.desk.read("oncall-sync.toml");
+    let config: Vec<_> = config.lines().map(|line| if line.starts_with("logins") { &mapped } else { line }).collect();
+    shop.desk.write("oncall-sync.toml", config.join("\n"));
+
+    // What is given costs two more each.
+    for (arguments, expected) in [(&["--dry-run", "--output", "json"][..], 4), (&["--output", "json"], 4 + 10 * 2)] {
+        shop.github.forget();
+        let report = shop.run(0, arguments).exits(0).json();
+        let requests = shop.github.requests();
+        assert_eq!((&report["requests"]["targets"]["github"], requests.len()), (&expected.into(), expected));
+        let reading = |part: &str| {
+            let named = |line: String| line.starts_with("POST /graphql") && line.contains(&format!("\"{part}\""));
+            requests[..4].iter().filter(|request| named(request.line())).count()
+        };
+        assert!((0..TEAMS).all(|number| reading(&name(number)) == 1), "{requests:?}");
+        assert!((0..PEOPLE).all(|number| reading(&login(number)) == 1), "{requests:?}");
+    }
+    assert_eq!(shop.github.events().len(), 10, "{:?}", shop.github.events());
+}
