@@ -25,7 +25,7 @@ use super::{Context, Failure, Reach, USER_AGENT, Wait, retry, tls};
 pub use base::address;
 pub use call::{Answer, Call};
 pub use credential::{Credential, Key, sensitive};
-pub use fault::{Error, answer, explained, is_limit, is_refusal, start, status};
+pub use fault::{Error, answer, explained, is_limit, is_refusal, request, start, status};
 pub use lease::{Lease, Token};
 
 /// Bytes of one answer, unpacked. A page of 100 full entries is about 120 kB with the vendors here; 32 calls at a time
@@ -42,7 +42,7 @@ pub struct Settings<'a> {
     pub headers: HeaderMap,
     /// Proves who asks.
     pub credential: Arc<dyn Credential>,
-    /// How this service says "later" where neither status nor headers do.
+    /// How this service says "later" where neither status nor headers do, and how long that is where they do not say.
     pub later: Later,
 }
 
@@ -169,8 +169,8 @@ impl Client {
             let body = answer?;
             match (self.later)(status, &body) {
                 Some(wait) => {
-                    let wait = fault::limit(&headers, self.context.now()).unwrap_or(wait);
-                    Err(Failure::passing(self.error(call, status, headers, &body), wait))
+                    let told = fault::wait(StatusCode::TOO_MANY_REQUESTS, &headers, self.context.now());
+                    Err(Failure::passing(self.error(call, status, headers, &body), told.or(wait)))
                 }
                 None => Ok((headers, body)),
             }
@@ -203,9 +203,9 @@ impl Client {
                 break;
             }
         }
-        let passing =
-            || fault::passing(status, &headers, method).then(|| fault::wait(status, &headers, self.context.now()));
-        let again = passing().or_else(|| (self.later)(status, &body));
+        let later = (self.later)(status, &body);
+        let again = (later.is_some() || fault::passing(status, &headers, method))
+            .then(|| fault::wait(status, &headers, self.context.now()).or(later.unwrap_or(Wait::Backoff)));
         Failure { error: self.error(call, status, headers, &body).into(), again }
     }
 

@@ -31,6 +31,13 @@ pub enum Wait {
     For(Duration),
 }
 
+impl Wait {
+    /// What the server said, else `other`.
+    pub fn or(self, other: Self) -> Self {
+        if self == Self::Backoff { other } else { self }
+    }
+}
+
 impl Failure {
     pub fn last(error: impl Into<Error>) -> Self {
         Self { error: error.into(), again: None }

@@ -39,7 +39,7 @@ fn owns_nothing(desk: &Desk) {
 }
 
 /// The steps that came to `outcome`.
-fn steps(report: &Value, outcome: &str) -> Vec<String> {
+pub fn steps(report: &Value, outcome: &str) -> Vec<String> {
     let findings = report["findings"].as_array().expect("a list").iter();
     findings.filter(|one| one["outcome"] == outcome).map(|one| one["step"].as_str().expect("a word").into()).collect()
 }

@@ -1,5 +1,6 @@
 //! From a rota file to GitHub's teams.
 
+use super::conformance::steps;
 use super::*;
 use crate::fakes::github::{Fake, Fault, GitHub, Right, Role, TOKEN, World};
 
@@ -258,4 +259,65 @@ fn who_cannot_be_told_this_minute_keeps_what_they_have() {
         shop.run(2, &[]).exits(0).says(&["Nothing to do"]);
         assert_eq!(shop.github.events(), ["added alice-gh in oncall-dba"], "{fault:?}");
     });
+}
+
+#[test]
+fn a_team_keeps_the_contract_but_for_what_moves() {
+    let shop = Shop::new(acme(), &[("database", "alice", -1, 4)], DATABASE);
+    let bob = ["--account", "bob@example.com", "--entitlement", "oncall-dba", "--output", "json"];
+    let report = shop.run(0, &[&["check", "--conformance", "github"], &bob[..]].concat()).exits(0).json();
+    assert_eq!((&report["tenure"], &report["halted"]), (&"standing".into(), &Value::Null));
+    assert_eq!(steps(&report, "failed"), [""; 0]);
+    let skipped = ["amend-later", "amend-earlier", "amend-again", "never-absent"];
+    assert_eq!(steps(&report, "skipped"), skipped, "{report}");
+    let mut why = report["findings"].as_array().expect("a list").iter().filter(|one| one["outcome"] == "skipped");
+    assert!(why.all(|one| one["text"] == "it keeps no dates, so nothing is ever moved"), "{report}");
+    assert_eq!(report["findings"].as_array().map(Vec::len), Some(oncall_sync::conformance::STEPS.len()));
+    // Bob came and went, and nobody was invited, demoted or taken out.
+    assert_eq!(shop.github.events(), ["added bob-gh in oncall-dba", "removed bob-gh from oncall-dba"]);
+    assert_eq!((shop.github.members(TEAM), &report["left"]), (vec!["mona".to_owned()], &serde_json::json!([])));
+    assert_eq!(shop.run(0, &["grants", "--output", "json"]).exits(0).json()["grants"], serde_json::json!([]));
+}
+
+/// The numbers of the README: 50 teams, 1,000 members, 200 people.
+#[test]
+fn a_run_lists_each_team_once_and_looks_each_person_up_once() {
+    const TEAMS: u64 = 50;
+    const PEOPLE: u64 = 200;
+    let (login, name) = (|number: u64| format!("person-{number}"), |number: u64| format!("team-{number}"));
+    let world = (0..TEAMS).fold(World::at(now()), |world, number| world.team(10_000 + number, &name(number)));
+    let world = (0..1_000).fold(world, |world, number| {
+        world.member(1 + number, &login(number)).in_team(10_000 + number % TEAMS, 1 + number, Role::Member)
+    });
+    // Everybody is on call for a team that they are in, but for ten.
+    let at = |number: u64| if number < 10 { number + 1 } else { number % TEAMS };
+    let rule = |number| {
+        let schedules: Vec<_> =
+            (0..PEOPLE).filter(|person| at(*person) == number).map(|one| format!("s{one}")).collect();
+        let name = name(number);
+        format!("[[rule]]\nname = \"r{number}\"\nschedules = {schedules:?}\ngrant.github = [{name:?}]\n")
+    };
+    let shop = Shop::new(world, &[], &(0..TEAMS).map(rule).collect::<String>());
+    let rows: Vec<_> = (0..PEOPLE).map(|number| (format!("s{number}"), login(number))).collect();
+    shop.rota(&rows.iter().map(|(schedule, person)| (&**schedule, &**person, -1, 4)).collect::<Vec<_>>());
+    let logins: Vec<_> = (0..PEOPLE).map(|number| format!("\"{0}@example.com\" = \"{0}\"", login(number))).collect();
+    let mapped = format!("logins = {{ {} }}", logins.join(", "));
+    let config = shop.desk.read("oncall-sync.toml");
+    let config: Vec<_> = config.lines().map(|line| if line.starts_with("logins") { &mapped } else { line }).collect();
+    shop.desk.write("oncall-sync.toml", config.join("\n"));
+
+    // What is given costs two more each.
+    for (arguments, expected) in [(&["--dry-run", "--output", "json"][..], 4), (&["--output", "json"], 4 + 10 * 2)] {
+        shop.github.forget();
+        let report = shop.run(0, arguments).exits(0).json();
+        let requests = shop.github.requests();
+        assert_eq!((&report["requests"]["targets"]["github"], requests.len()), (&expected.into(), expected));
+        let reading = |part: &str| {
+            let named = |line: String| line.starts_with("POST /graphql") && line.contains(&format!("\"{part}\""));
+            requests[..4].iter().filter(|request| named(request.line())).count()
+        };
+        assert!((0..TEAMS).all(|number| reading(&name(number)) == 1), "{requests:?}");
+        assert!((0..PEOPLE).all(|number| reading(&login(number)) == 1), "{requests:?}");
+    }
+    assert_eq!(shop.github.events().len(), 10, "{:?}", shop.github.events());
 }

@@ -1,5 +1,6 @@
 //! The whole job with Okta: from a rota file or PagerDuty into groups, and out of them again.
 
+use super::conformance::steps;
 use super::*;
 use crate::fakes::okta::{self, Fault, Kind, Okta, PKCS8, Status, World};
 
@@ -274,4 +275,66 @@ fn from_pagerduty_it_is_the_same() {
     pagerduty.replace(rota().moved_to(hours(7)));
     branch.run_at(7, &[]).exits(0);
     assert_eq!(branch.members(), [BOB]);
+}
+
+#[test]
+fn a_group_keeps_the_contract_but_for_what_moves() {
+    let branch = Branch::new(everybody().member(GROUP, BOB), RULE);
+    let carol = ["--account", "carol@example.com", "--entitlement", "oncall-dba", "--output", "json"];
+    let report = branch.run(&[&["check", "--conformance", "okta"], &carol[..]].concat()).exits(0).json();
+    assert_eq!((&report["tenure"], &report["halted"]), (&"standing".into(), &Value::Null));
+    assert_eq!(steps(&report, "failed"), [""; 0]);
+    let skipped = ["amend-later", "amend-earlier", "amend-again", "never-absent"];
+    assert_eq!(steps(&report, "skipped"), skipped, "{report}");
+    let why = report["findings"].as_array().expect("a list").iter().filter(|one| one["outcome"] == "skipped");
+    assert!(why.clone().all(|one| one["text"] == "it keeps no dates, so nothing is ever moved"), "{report}");
+    assert_eq!(report["findings"].as_array().map(Vec::len), Some(oncall_sync::conformance::STEPS.len()));
+    // Carol was put there, and nobody else was touched.
+    assert!(!branch.okta.changes().is_empty() && branch.okta.changes().iter().all(|change| change.user == CAROL));
+    assert_eq!((branch.members(), &report["left"]), (vec![BOB.to_owned()], &serde_json::json!([])));
+    assert_eq!(branch.run(&["grants", "--output", "json"]).exits(0).json()["grants"], serde_json::json!([]));
+}
+
+/// The numbers of the README: 50 groups, 1,000 members among them, 200 people.
+#[test]
+fn a_run_lists_each_group_once_and_looks_each_person_up_once() {
+    const GROUPS: usize = 50;
+    const PEOPLE: usize = 200;
+    let (user, group) = (|number| format!("00ufake{number:013}"), |number| format!("00gfake{number:013}"));
+    let (email, name) = (|number| format!("person-{number}@example.com"), |number| format!("oncall-{number}"));
+    let mut world = (0..GROUPS).fold(World::at(now()), |world, number| world.group(&group(number), &name(number)));
+    for number in 0..1_000 {
+        world = world.user(&user(number), &email(number)).member(&group(number % GROUPS), &user(number));
+    }
+    // Everybody is on call for a group that they are in, but for ten.
+    let at = |number: usize| if number < 10 { number + 1 } else { number % GROUPS };
+    let (from, to) = (hours(-2).to_rfc3339(), hours(8).to_rfc3339());
+    let rows = (0..PEOPLE).map(|number| format!("s{number},{},{from},{to}\n", email(number)));
+    let rota = rows.fold("schedule,user,from,to\n".to_owned(), |rota, row| rota + &row);
+    let rule = |number| {
+        let schedules: Vec<_> =
+            (0..PEOPLE).filter(|person| at(*person) == number).map(|one| format!("s{one}")).collect();
+        let name = name(number);
+        format!("[[rule]]\nname = \"r{number}\"\nschedules = {schedules:?}\ngrant.okta = [{name:?}]\n")
+    };
+    let rules: String = (0..GROUPS).map(rule).collect();
+    let branch = Branch::new(world, &rules);
+    branch.desk.write("rota.csv", rota);
+    let key = branch.okta.toml_with_key(PKCS8, "");
+    for (target, expected) in [(branch.okta.toml(), 61), (key, 61 + 2)] {
+        branch.configure(&target, &rules);
+        branch.okta.forget();
+        let report = branch.run(&["--dry-run", "--output", "json"]).exits(0).json();
+        assert_eq!(report["counts"]["created"], 10, "{}", report["counts"]);
+        let requests = branch.okta.requests();
+        let asked = |part: &str| {
+            let in_query = |query: &[(String, String)]| query.iter().any(|(_, value)| value.contains(part));
+            requests.iter().filter(|request| request.path.contains(part) || in_query(&request.query)).count()
+        };
+        assert_eq!((&report["requests"]["targets"]["okta"], requests.len()), (&expected.into(), expected));
+        for number in 0..GROUPS {
+            assert_eq!((asked(&format!("\"{}\"", name(number))), asked(&format!("/{}/users", group(number)))), (1, 1));
+        }
+        assert!((0..PEOPLE).all(|number| asked(&format!("\"{}\"", email(number))) == 1), "{requests:?}");
+    }
 }

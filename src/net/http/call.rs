@@ -84,8 +84,8 @@ impl<'a> Call<'a> {
     /// # Errors
     /// As [`Call::answer`].
     pub async fn secret_answer<T: DeserializeOwned>(self) -> Result<T> {
-        let Answer { call, body, .. } = self.send().await?;
-        fault::decode_unseen(&body).map_err(|problem| anyhow!("{call}: {problem}"))
+        let Answer { call, headers, body, .. } = self.send().await?;
+        fault::decode_unseen(&body).map_err(|problem| anyhow!("{call}: {problem}{}", fault::request(&headers)))
     }
 
     /// Sends it, and reads on as long as `Link` names a next page (RFC 8288); each page is a list.
@@ -123,7 +123,7 @@ impl Answer<'_> {
         fault::decode(&self.body).map_err(|problem| {
             let shown = fault::shown(&self.client.redacted(&self.body));
             let problem = fault::start(&self.client.redacted(problem.as_bytes()));
-            anyhow!("{}: {problem}; it starts with {shown}", self.call)
+            anyhow!("{}: {problem}; it starts with {shown}{}", self.call, fault::request(&self.headers))
         })
     }
 

@@ -26,6 +26,9 @@ const REMAINING: [&str; 2] = ["x-rate-limit-remaining", "x-ratelimit-remaining"]
 /// When it does, in seconds since 1970, by the same.
 const RESET: [&str; 2] = ["x-rate-limit-reset", "x-ratelimit-reset"];
 
+/// By what the same tell one request from another in their own logs.
+const REQUEST: [&str; 2] = ["x-okta-request-id", "x-github-request-id"];
+
 /// An answer with another status than success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
@@ -48,9 +51,10 @@ impl fmt::Display for Error {
             f.write_str(", a redirect; none is followed, lest the key go elsewhere: check `base_url`")?;
         }
         match self.body.trim() {
-            "" => f.write_str(", without a word"),
-            body => write!(f, ": {}", shown(body)),
+            "" => f.write_str(", without a word")?,
+            body => write!(f, ": {}", shown(body))?,
         }
+        f.write_str(&request(&self.headers))
     }
 }
 
@@ -81,6 +85,12 @@ pub fn answer(error: &anyhow::Error) -> Option<&Error> {
 /// Its status.
 pub fn status(error: &anyhow::Error) -> Option<u16> {
     answer(error).map(|answer| answer.status.as_u16())
+}
+
+/// What the service's own support finds the request by, in brackets, where it says it.
+pub fn request(headers: &HeaderMap) -> String {
+    let id = REQUEST.iter().find_map(|name| headers.get(*name)?.to_str().ok());
+    id.map(|id| format!(" [request {}]", start(id))).unwrap_or_default()
 }
 
 /// Whether the request was refused, so that for certain nothing was done.
@@ -160,12 +170,6 @@ pub fn passing(status: StatusCode, headers: &HeaderMap, method: &Method) -> bool
     }
 }
 
-/// How long a limit asks to wait that only the body speaks of, whatever the status (GraphQL answers 200); `None` where the
-/// headers know of no limit.
-pub fn limit(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Wait> {
-    is_limit(headers).then(|| wait(StatusCode::TOO_MANY_REQUESTS, headers, now))
-}
-
 /// Whether the headers of a refusal speak of a limit that is used up.
 pub fn is_limit(headers: &HeaderMap) -> bool {
     headers.contains_key(RETRY_AFTER) || REMAINING.iter().any(|name| is_zero(headers, name))
@@ -189,11 +193,13 @@ pub fn wait(status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> Wait
     if let Some(wait) = after.and_then(|after| seconds(after).or_else(|| date(after).map(until))) {
         return Wait::For(wait);
     }
-    // Sent with every answer: only where the limit is what refused it is it what to wait for.
+    // Sent with every answer: only where this limit is what refused it is its end what to wait for.
     if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::FORBIDDEN) {
         return Wait::Backoff;
     }
-    let instant = || RESET.iter().filter_map(|name| text(name).and_then(seconds)).next();
+    // Where requests are left, it was another limit: GitHub's secondary ones, of which these headers know nothing.
+    let has_more = REMAINING.iter().any(|name| text(name).is_some_and(|left| left != "0"));
+    let instant = || RESET.iter().find_map(|name| text(name).and_then(seconds)).filter(|_| !has_more);
     // The second that has begun is not over yet.
     let until = |epoch| UNIX_EPOCH.checked_add(epoch).map(|instant| until(instant) + Duration::from_secs(1));
     let wait = text("ratelimit-reset").and_then(seconds).or_else(|| instant().and_then(until));
@@ -270,6 +276,20 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_limit_counts_only_where_nothing_is_left_of_it() {
+        let limits = [("x-rate-limit-remaining", "x-rate-limit-reset"), ("x-ratelimit-remaining", "x-ratelimit-reset")];
+        for (remaining, reset) in limits {
+            let of = |status, left| wait_of(status, &[(remaining, left), (reset, "1772323230")]);
+            for status in [403, 429] {
+                assert_eq!(of(status, "0"), Wait::For(Duration::from_secs(31)), "{reset}");
+                assert_eq!(of(status, "4900"), Wait::Backoff, "{reset}");
+            }
+            let told = [("retry-after", "7"), (remaining, "4900"), (reset, "1772323230")];
+            assert_eq!(wait_of(429, &told), Wait::For(Duration::from_secs(7)));
+        }
+    }
+
+    #[test]
     fn a_403_is_a_limit_where_its_headers_say_so() {
         let forbidden = |headers: &[(&'static str, &'static str)]| {
             let headers =
@@ -280,19 +300,6 @@ mod tests {
         assert!(forbidden(&[("retry-after", "60")]));
         assert!(!forbidden(&[("x-ratelimit-remaining", "4000"), ("x-ratelimit-reset", "1772323230")]));
         assert!(!forbidden(&[]));
-    }
-
-    #[test]
-    fn a_limit_that_only_the_body_speaks_of_ends_when_the_headers_say() {
-        let at = |headers: &[(&'static str, &'static str)]| {
-            let headers =
-                headers.iter().map(|(name, value)| (name.parse().expect("name"), value.parse().expect("value")));
-            limit(&headers.collect(), "2026-03-01T00:00:00Z".parse().expect("an instant"))
-        };
-        let reset = ("x-ratelimit-reset", "1772323230");
-        assert_eq!(at(&[("x-ratelimit-remaining", "0"), reset]), Some(Wait::For(Duration::from_secs(31))));
-        assert_eq!(at(&[("retry-after", "2")]), Some(Wait::For(Duration::from_secs(2))));
-        assert_eq!(at(&[("x-ratelimit-remaining", "4000"), reset]), None, "sent with every answer");
     }
 
     #[test]

@@ -110,6 +110,22 @@ async fn a_broken_answer_is_shown_and_not_asked_for_again() {
     assert_eq!(requests, 1);
 }
 
+/// What the service's support asks for, whatever is wrong.
+#[tokio::test]
+async fn the_request_is_named_by_the_id_that_the_service_gave_it() {
+    for name in ["x-okta-request-id", "x-github-request-id"] {
+        for status in ["200 OK", "404 No"] {
+            let head = format!("HTTP/1.1 {status}\r\n{name}: req-7\r\ncontent-length: 2\r\nconnection: close");
+            let (base_url, context) = (server(&[&format!("{head}\r\n\r\n<>")]).await, context());
+            let client = client(&base_url, TIMEOUT, &context);
+            let said = sentence(client.get(&["x"]).answer().await);
+            assert!(said.ends_with("`<>` [request req-7]"), "{said}");
+            let said = format!("{:#}", client.get(&["x"]).secret_answer::<Value>().await.expect_err("not JSON"));
+            assert!(said.ends_with(" [request req-7]"), "{said}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_endless_answer_is_cut_off() {
     let announced = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", MAX_BODY + 1);

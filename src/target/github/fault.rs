@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::graphql::Refused;
 use crate::net::{Wait, http};
 
-/// What a secondary limit without a word of when asks for: "wait for at least one minute" ("Rate limits for the REST API",
-/// GitHub docs).
+/// What a limit asks for that says neither when nor that the hour is used up: "wait for at least one minute" ("Best practices
+/// for using the REST API", GitHub docs).
 const SECONDARY: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
@@ -22,24 +22,26 @@ struct Said {
     errors: Vec<Value>,
 }
 
-/// The limits that GitHub speaks of in words: the secondary ones in a 403, and those of GraphQL in a 200.
+/// A limit, and how long to wait where the headers do not say: a 429 is one, a 403 by its words alone, and so is GraphQL's 200.
 pub fn later(status: StatusCode, body: &[u8]) -> Option<Wait> {
-    if !matches!(status, StatusCode::OK | StatusCode::FORBIDDEN) {
-        return None;
-    }
-    // A page of a thousand members holds no errors and is not read twice.
-    if status == StatusCode::OK && !contains(body, b"\"errors\"") {
-        return None;
-    }
-    let said: Said = serde_json::from_slice(body).ok()?;
-    let is_secondary = |text: &str| text.contains("secondary rate limit") || text.contains("abuse detection mechanism");
-    let texts = said.errors.iter().filter_map(|error| error.get("message")?.as_str()).chain(said.message.as_deref());
-    if texts.map(str::to_lowercase).any(|text| is_secondary(&text)) {
-        return Some(Wait::For(SECONDARY));
-    }
-    let kind = |error: &Value| error.get("type").and_then(Value::as_str).map(str::to_owned);
-    (status == StatusCode::OK && said.errors.iter().any(|error| kind(error).as_deref() == Some("RATE_LIMITED")))
-        .then_some(Wait::Backoff)
+    let is_limit = match status {
+        StatusCode::TOO_MANY_REQUESTS => true,
+        StatusCode::FORBIDDEN => speaks_of_limit(body),
+        // A page of a thousand members holds no errors and is not read twice.
+        StatusCode::OK => contains(body, b"\"errors\"") && speaks_of_limit(body),
+        _ => false,
+    };
+    is_limit.then_some(Wait::For(SECONDARY))
+}
+
+/// A secondary one by its words, any of GraphQL's by the type of the error.
+fn speaks_of_limit(body: &[u8]) -> bool {
+    let Ok(said) = serde_json::from_slice::<Said>(body) else { return false };
+    let of_errors = |key| said.errors.iter().filter_map(move |error| error.get(key)?.as_str());
+    let is_secondary =
+        |text: String| text.contains("secondary rate limit") || text.contains("abuse detection mechanism");
+    of_errors("type").any(|kind| kind == "RATE_LIMITED")
+        || of_errors("message").chain(said.message.as_deref()).map(str::to_lowercase).any(is_secondary)
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
@@ -65,7 +67,7 @@ fn sentence(answer: &http::Error) -> Option<String> {
                 and `private_key`"
         }
         _ if http::is_limit(&answer.headers) || later(answer.status, answer.body.as_bytes()).is_some() => {
-            ": the rate limit is used up; other users of the token share it"
+            ": the rate limit is reached; other users of the token share it"
         }
         403 if is_of_provider(&lower) => {
             ": an identity provider decides who is in this team, and GitHub takes no change by anybody else; give access by the \
@@ -79,12 +81,12 @@ fn sentence(answer: &http::Error) -> Option<String> {
                 Members: write (fine-grained, App), and its owner must be an owner of the organisation or maintain the team"
         }
         404 => ": it is not there, or this token is not shown it",
-        429 => ": too many requests",
         _ if said.is_none() => return None,
         _ => "",
     };
     let said = said.map(|said| format!(" (GitHub says: {said})")).unwrap_or_default();
-    Some(format!("{} answered {}{advice}{said}", answer.call, answer.status))
+    let request = http::request(&answer.headers);
+    Some(format!("{} answered {}{advice}{said}{request}", answer.call, answer.status))
 }
 
 /// Whether the words, in lower case, say that a team belongs to an identity provider. GitHub documents the status alone
@@ -118,11 +120,14 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_in_words_is_told_from_a_lack_of_rights() {
+    fn a_limit_is_told_from_a_lack_of_rights() {
         let secondary = br#"{"message":"You have exceeded a secondary rate limit. Please wait a few minutes."}"#;
         assert_eq!(later(StatusCode::FORBIDDEN, secondary), Some(Wait::For(SECONDARY)));
         let rights = br#"{"message":"Must have admin rights to Repository."}"#;
         assert_eq!(later(StatusCode::FORBIDDEN, rights), None);
+        for body in [&secondary[..], rights, b"<html>", b""] {
+            assert_eq!(later(StatusCode::TOO_MANY_REQUESTS, body), Some(Wait::For(SECONDARY)));
+        }
         assert_eq!(later(StatusCode::NOT_FOUND, secondary), None);
         assert_eq!(later(StatusCode::FORBIDDEN, b"<html>"), None);
     }
@@ -130,7 +135,7 @@ mod tests {
     #[test]
     fn a_limit_of_graphql_is_one_although_it_answers_200() {
         let limited = br#"{"errors":[{"type":"RATE_LIMITED","message":"API rate limit exceeded for user ID 1."}]}"#;
-        assert_eq!(later(StatusCode::OK, limited), Some(Wait::Backoff));
+        assert_eq!(later(StatusCode::OK, limited), Some(Wait::For(SECONDARY)));
         let missing = br#"{"data":{"user":null},"errors":[{"type":"NOT_FOUND","message":"Could not resolve"}]}"#;
         assert_eq!(later(StatusCode::OK, missing), None);
         assert_eq!(later(StatusCode::OK, br#"{"data":{"team":{"name":"RATE_LIMITED"}}}"#), None);

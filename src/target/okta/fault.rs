@@ -17,9 +17,6 @@ const SEARCH: &str = "E0000031";
 /// Causes shown of one error; the rest says the same of more fields.
 const CAUSES: usize = 3;
 
-/// By what one request is told from another in Okta's own log.
-const REQUEST: &str = "x-okta-request-id";
-
 /// An error of the management API, or of the token endpoint.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -86,10 +83,11 @@ fn sentence(answer: &http::Error) -> String {
     let Some(said) = said(&body).or_else(|| challenge(answer)) else {
         // Whatever answered, it was not Okta, or not in its usual words.
         let hint = if status == 404 { "; Okta itself says more, so check `base_url`" } else { "" };
-        return format!("{answer}{}{hint}", request(answer));
+        return format!("{answer}{hint}");
     };
     let advice = body.error.as_deref().map_or_else(|| advice(status, body.error_code.as_deref()), token_advice);
-    format!("{} answered {}: Okta says: {said}{}{advice}", answer.call, answer.status, request(answer))
+    let request = http::request(&answer.headers);
+    format!("{} answered {}: Okta says: {said}{request}{advice}", answer.call, answer.status)
 }
 
 /// What the headers say of a token or proof that was refused (RFC 6750, 3; RFC 9449, 7.1).
@@ -113,11 +111,6 @@ fn said(body: &Body) -> Option<String> {
         let _ = write!(said, ": {}", causes.join("; "));
     }
     Some(http::start(&said))
-}
-
-fn request(answer: &http::Error) -> String {
-    let id = answer.headers.get(REQUEST).and_then(|id| id.to_str().ok());
-    id.map(|id| format!(" [request {}]", http::start(id))).unwrap_or_default()
 }
 
 fn advice(status: u16, code: Option<&str>) -> &'static str {
@@ -158,7 +151,8 @@ mod tests {
     use super::*;
 
     fn error(status: u16, body: &str) -> Error {
-        let headers = HeaderMap::from_iter([(REQUEST.parse().expect("a name"), "req7".parse().expect("a value"))]);
+        let headers =
+            HeaderMap::from_iter([("x-okta-request-id".parse().expect("a name"), "req7".parse().expect("a value"))]);
         let status = StatusCode::from_u16(status).expect("a status");
         explained(
             http::Error { call: "GET /x on acme.okta.com".into(), status, headers, body: body.into(), doubtful: false }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use futures_util::future::{try_join, try_join_all};
 
 use super::api::{Api, Group, OKTA_GROUP, Rule, may_be_group_id};
-use super::fault::is_forbidden;
+use super::fault::{is_forbidden, is_gone};
 use crate::domain::Entitlement;
 use crate::harmless::shown;
 use crate::near::hint;
@@ -99,14 +99,14 @@ fn changeable(group: &Group) -> Result<(), String> {
 pub struct Filled(BTreeMap<String, Vec<Rule>>);
 
 impl Filled {
-    /// None where the rules may not be read: not every role that may change members may read rules.
+    /// None where Okta shows no rules: not every role that may change members may read them.
     ///
     /// # Errors
     /// Where Okta does not answer.
     pub async fn read(api: &Api) -> Result<Self> {
         match api.rules().await {
             Ok(rules) => Ok(Self::by(rules)),
-            Err(error) if is_forbidden(&error) => {
+            Err(error) if is_forbidden(&error) || is_gone(&error) => {
                 tracing::info!(
                     "which groups are filled by group rules is not known, for Okta does not show them: {error:#}"
                 );

@@ -1,5 +1,6 @@
 //! One request from its arrival to its answer: manners, credentials, limits, then what was asked.
 
+use chrono::{DateTime, Utc};
 use httpmock::{HttpMockRequest, HttpMockResponse};
 use serde_json::json;
 
@@ -52,7 +53,9 @@ impl State {
         if let Some(foreign) = fault.as_ref().filter(|_| !done_but).and_then(Fault::foreign) {
             return foreign;
         }
-        let failing = fault.as_ref().and_then(|fault| fault.answer(self.world.now().timestamp()));
+        // One instant for a limit's end and the answer's date.
+        let now = self.world.now();
+        let failing = fault.as_ref().and_then(|fault| fault.answer(now.timestamp()));
         let outcome = match failing {
             Some(answer) => Ok(answer),
             None if crowded => Ok(Answer::message(403, SECONDARY)),
@@ -68,7 +71,7 @@ impl State {
         if let Some(foreign) = fault.as_ref().and_then(Fault::foreign) {
             return foreign;
         }
-        self.respond(answer, resource(&request.path))
+        self.respond(answer, resource(&request.path), now)
     }
 
     fn answer(&mut self, http: &HttpMockRequest, request: &Request, fault: Option<&Fault>) -> Outcome {
@@ -125,8 +128,7 @@ impl State {
     }
 
     /// The answer on the wire, with what GitHub puts on every one.
-    fn respond(&self, answer: Answer, resource: &'static str) -> HttpMockResponse {
-        let now = self.world.now();
+    fn respond(&self, answer: Answer, resource: &'static str, now: DateTime<Utc>) -> HttpMockResponse {
         let used = self.used.get(resource).copied().unwrap_or_default();
         let limit = self.world.limit;
         let mut headers = vec![

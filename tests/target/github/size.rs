@@ -7,6 +7,7 @@ use oncall_sync::net::Context;
 use oncall_sync::target::Target;
 
 use super::*;
+use crate::fakes::github::Identity;
 use crate::target::contract::context;
 
 const TEAMS: u64 = 50;
@@ -19,13 +20,14 @@ fn large() -> World {
     for id in 1..=MEMBERS {
         world = world.member(id, &format!("person-{id}"));
     }
-    for team in 0..TEAMS + 5 {
-        world = world.team(10_000 + team, &format!("team-{team}"));
-        for place in 0..20 {
-            world = world.in_team(10_000 + team, 1 + (team * 20 + place) % MEMBERS, Role::Member);
-        }
-    }
-    world
+    (0..TEAMS + 5).fold(world, with_team)
+}
+
+/// A team of twenty.
+fn with_team(world: World, team: u64) -> World {
+    let world = world.team(10_000 + team, &format!("team-{team}"));
+    let members = (0..20).map(|place| 1 + (team * 20 + place) % MEMBERS);
+    members.fold(world, |world, member| world.in_team(10_000 + team, member, Role::Member))
 }
 
 fn emails() -> Vec<String> {
@@ -53,16 +55,29 @@ fn nothing_twice(fake: &Fake) {
     assert_eq!(twice, Vec::<&String>::new());
 }
 
+/// Each team is asked for once, and each address or login.
+fn each_once(fake: &Fake) {
+    let named = |name: &str| fake.count(&format!("\"{name}\""));
+    for team in 0..TEAMS {
+        assert_eq!(named(&format!("team-{team}")), 1, "team-{team}");
+    }
+    for id in 1..=PEOPLE {
+        let looked_up = named(&format!("person-{id}")) + named(&format!("person-{id}@example.com"));
+        assert_eq!(looked_up, 1, "person-{id}");
+    }
+}
+
 #[tokio::test]
-async fn a_reading_asks_for_each_team_once_and_for_people_by_the_page() {
+async fn a_reading_asks_for_each_team_and_each_name_once() {
     let world = (1..=MEMBERS).fold(large(), |world, id| world.saml(id, &format!("person-{id}@example.com")));
     let fake = GitHub::start(world);
     let (context, target, current) = measured(&fake.toml()).await;
     let read = context.requests();
     println!("50 teams, 1,000 members, 200 people by single sign-on: {read} requests to read");
     nothing_twice(&fake);
-    // A page of a hundred teams, fifty lists, ten pages of identities, ten of the organisation's members.
-    assert!(read <= 1 + TEAMS + 20, "{read}");
+    each_once(&fake);
+    // Teams and people, some to a request.
+    assert_eq!((read, fake.requests().len()), (4, 4));
     assert!(fake.most_at_once() <= 100, "{}", fake.most_at_once());
 
     fake.forget();
@@ -108,16 +123,50 @@ async fn many_changes_at_once_share_their_looks() {
 
 #[tokio::test]
 async fn a_reading_looks_each_login_up_once() {
-    let fake = GitHub::start(large());
     let pairs: Vec<_> = (1..=PEOPLE).map(|id| (format!("person-{id}@example.com"), format!("person-{id}"))).collect();
     let pairs: Vec<_> = pairs.iter().map(|(email, login)| (email.as_str(), login.as_str())).collect();
-    let (context, ..) = measured(&with_logins(&fake.toml(), &pairs)).await;
-    println!("the same by logins written down: {} requests to read", context.requests());
-    nothing_twice(&fake);
-    for id in 1..=PEOPLE {
-        let looked_up = fake.count(&format!("/memberships/person-{id}?")) + fake.count(&format!("/users/person-{id}?"));
-        assert!(looked_up <= 1, "person-{id}: {looked_up}");
+    for (app, requests) in [(false, 4), (true, 4 + 2)] {
+        let fake = GitHub::start(large());
+        let toml = if app { fake.toml_app() } else { fake.toml() };
+        let (context, ..) = measured(&with_logins(&toml, &pairs)).await;
+        println!("the same by logins written down: {} requests to read", context.requests());
+        nothing_twice(&fake);
+        each_once(&fake);
+        assert_eq!((context.requests(), fake.requests().len()), (requests, requests as usize));
+        assert_eq!(fake.count("externalIdentities"), 0, "nobody is left to be looked for there");
     }
-    assert!(context.requests() <= 1 + TEAMS + PEOPLE + 5, "{}", context.requests());
-    assert_eq!(fake.count("externalIdentities"), 0, "nobody is left to be looked for there");
+}
+
+/// Whom no name tells is looked for among all members, once for everybody together.
+#[tokio::test]
+async fn a_reading_goes_through_the_members_once() {
+    let named = |id: u64| Identity {
+        name_id: Some(format!("opaque-{id}")),
+        emails: vec![format!("person-{id}@example.com")],
+        user: Some(id),
+        ..Identity::default()
+    };
+    let world = (1..=MEMBERS).fold(large(), |world, id| world.identity(named(id)));
+    let fake = GitHub::start(world);
+    let (context, ..) = measured(&fake.toml()).await;
+    println!("the same by addresses alone: {} requests to read", context.requests());
+    nothing_twice(&fake);
+    each_once(&fake);
+    assert_eq!(context.requests(), 4 + 10);
+}
+
+/// A thousand users of the enterprise are ten pages.
+#[tokio::test]
+async fn a_reading_goes_through_the_enterprise_once() {
+    let users = (1..=MEMBERS).map(|id| (World::managed_login(&format!("person-{id}")), format!("person-{id}")));
+    let world = (1..=MEMBERS).zip(users).fold(World::at(now()).enterprise("acme-inc"), |world, (id, (login, name))| {
+        world.member(id, &login).scim(&name, &[&format!("{name}@example.com")], true)
+    });
+    let stranger = Identity { name_id: Some("somebody".into()), ..Identity::default() };
+    let fake = GitHub::start((0..TEAMS).fold(world.identity(stranger), with_team));
+    let (context, ..) = measured(&format!("enterprise = \"acme-inc\"\n{}", fake.toml())).await;
+    println!("the same by the enterprise: {} requests to read", context.requests());
+    nothing_twice(&fake);
+    each_once(&fake);
+    assert_eq!((fake.count("/scim/"), context.requests()), (10, 4 + 10 + 10));
 }

@@ -66,25 +66,31 @@ async fn a_limit_of_graphql_comes_with_status_200_and_is_waited_out() {
 
 #[tokio::test]
 async fn a_limit_that_outlasts_the_run_is_an_error_at_once() {
-    let limits = [
-        Fault::Primary { status: 403, reset: 3600 },
-        Fault::Primary { status: 429, reset: 3600 },
-        Fault::Secondary { status: 403, retry_after: Some(3600) },
-        // "Otherwise, wait for at least one minute": the run of a test has half of that.
-        Fault::Secondary { status: 403, retry_after: None },
-        Fault::Secondary { status: 429, retry_after: None },
-    ];
-    for limit in limits {
-        for needle in ["", "PUT"] {
-            let fake = GitHub::start(with_saml());
+    // How long each asks to wait: the second in which the hour begins anew has to end. "Otherwise, wait for at least one
+    // minute": the run of a test has half of that.
+    let limits = [403, 429].into_iter().flat_map(|status| {
+        [
+            (Fault::Primary { status, reset: 3600 }, 3601),
+            (Fault::Secondary { status, retry_after: Some(3600) }, 3600),
+            (Fault::Secondary { status, retry_after: None }, 60),
+        ]
+    });
+    for (limit, seconds) in limits {
+        // With the headers of the hour, which has requests left in a secondary limit, and without any.
+        for world in [with_saml(), world().on_server().verified_email(1, ALICE)] {
+            let fake = GitHub::start(world);
             let wanted = grant("1", ALICE, &entitlement(&fake).await);
-            fake.forget();
-            fake.fail(needle, usize::MAX, limit.clone());
-            let start = Instant::now();
-            let told = told(connect(&fake).await.grant(&wanted).await);
-            assert!(told.contains("deadline"), "{limit:?}: {told}");
-            assert!(start.elapsed() < AT_ONCE, "{limit:?}");
-            assert!(fake.count("PUT") <= 1, "a limit is not run against: {limit:?}");
+            for needle in ["", "PUT"] {
+                fake.forget();
+                fake.fail(needle, usize::MAX, limit.clone());
+                let start = Instant::now();
+                let told = told(connect(&fake).await.grant(&wanted).await);
+                let asks = format!("it asks to wait {seconds} s, which is longer than `deadline`");
+                assert!(told.contains(&asks), "{limit:?}: {told}");
+                assert!(start.elapsed() < AT_ONCE, "{limit:?}");
+                assert!(fake.count("PUT") <= 1, "a limit is not run against: {limit:?}");
+                fake.heal();
+            }
         }
     }
 }
@@ -183,6 +189,15 @@ async fn a_listing_that_never_ends_is_an_error() {
     let start = Instant::now();
     told(read_by(&fake.toml(), &[ALICE], &[TEAM]).await);
     assert!(start.elapsed() < AT_ONCE, "noticed before the deadline");
+}
+
+/// It is no limit of the hour, so its headers may say nothing of when to come again.
+#[tokio::test]
+async fn a_secondary_limit_of_graphql_is_one_as_well() {
+    let fake = GitHub::start(with_saml());
+    fake.fail("/graphql", usize::MAX, Fault::Says(200, serde_json::json!({ "errors": [{ "message": SECONDARY }] })));
+    let said = told(read_by(&fake.toml(), &[ALICE], &[TEAM]).await);
+    assert!(said.contains("it asks to wait 60 s") && fake.count("/graphql") <= 2, "{said}");
 }
 
 /// The pages of such a list would be asked for all at once.

@@ -35,6 +35,7 @@ CONTROLS = {
         "DELETE /api/v1/groups/{groupId}/users/{userId}": ("no token", "", "DELETE", IN_GROUP, None),
         "GET /api/v1/users": ("query", "limit", "GET", "/api/v1/users?limit=many", None),
         "GET /api/v1/users/{userId}": ("no token", "", "GET", "/api/v1/users/ada@example.com", None),
+        "GET /api/v1/users/{userId}/groups": ("no token", "", "GET", "/api/v1/users/00u1/groups", None),
         "POST /oauth2/v1/token": ("body", "grant_type", "POST", "/oauth2/v1/token", TOKEN),
     },
 }

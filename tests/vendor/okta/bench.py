@@ -49,12 +49,14 @@ class Bench:
         self.user = one(r"POST /api/v1/users\S* 200", operations)  # the user whom the group's cassette adds and removes
         self.inside, self.outside = recordings.find(r"GET /api/v1/groups/\w+/users 200", operations)
         self.group = one(rf"GET /api/v1/groups\?q={GROUP} 200", "test_search_group")
+        self.groups_of = one(r"GET /api/v1/users/\w+/groups 200", "test_list_user_groups")
         self.missing_user = one(r"GET /api/v1/users/\w+ 404", "test_user_pagination")
         self.missing_group = one(r"GET /api/v1/groups/\w+ 404", "test_create_get_group")
         self.login = self.user.json["profile"]["login"]
         self.scene = {
             "users": self.nobody,
             "user": self.user,
+            "groups of": self.groups_of,
             "groups": self.group,
             "groups like": self.group,
             "group": self.missing_group,

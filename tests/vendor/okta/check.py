@@ -22,6 +22,7 @@ CATEGORIES = {
     "users": lambda it: it.status == 200 and '"login"' in it.body,
     "groups": lambda it: it.status == 200 and '"objectClass"' in it.body,
     "members": lambda it: it.status == 200 and it.target.endswith("/users") and "/groups/" in it.target,
+    "groups of a user": lambda it: it.status == 200 and it.target.endswith("/groups") and "/users/" in it.target,
     "rules": lambda it: it.status == 200 and it.target.endswith("/groups/rules"),
     "a Link to a next page": lambda it: any('rel="next"' in link for link in it.header("link")),
     "a Link to itself": lambda it: any('rel="self"' in link for link in it.header("link")),

@@ -74,6 +74,8 @@ def mutilated(bench):
     yield "a group without an id", "groups", changed(group, lambda it: it.pop("id"))
     yield "a group without a type", "groups", changed(group, lambda it: it.pop("type"))
     yield "a group without a name", "groups", changed(group, lambda it: it.pop("profile"))
+    yield "a user's groups cut off", "groups of", cut(bench.groups_of)
+    yield "a user's groups an object", "groups of", replace(bench.groups_of, body=json.dumps(bench.groups_of.json[0]))
     yield "a user cut off", "user", cut(user)
     yield "a user without an id", "user", changed(user, lambda it: it.pop("id"))
     yield "a user of another login", "user", changed(user, lambda it: it.update(profile={"login": "a@b", "email": "a@b"}))

@@ -95,6 +95,7 @@ class Asked:
 KINDS = {
     "users": r"GET /api/v1/users\?search=.*",
     "user": r"GET /api/v1/users/[^/?]+",
+    "groups of": r"GET /api/v1/users/[^/?]+/groups",
     "groups": r"GET /api/v1/groups\?search=.*",
     "groups like": r"GET /api/v1/groups\?q=.*",
     "rules": r"GET /api/v1/groups/rules\?.*",
