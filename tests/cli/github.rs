@@ -306,12 +306,13 @@ fn a_run_lists_each_team_once_and_looks_each_person_up_once() {
     let config: Vec<_> = config.lines().map(|line| if line.starts_with("logins") { &mapped } else { line }).collect();
     shop.desk.write("oncall-sync.toml", config.join("\n"));
 
-    // What is given costs two more each.
-    for (arguments, expected) in [(&["--dry-run", "--output", "json"][..], 4), (&["--output", "json"], 4 + 10 * 2)] {
+    // What is given costs one more each, and a look or two that all of them share.
+    for (arguments, least, most) in [(&["--dry-run", "--output", "json"][..], 4, 4), (&["--output", "json"], 15, 16)] {
         shop.github.forget();
         let report = shop.run(0, arguments).exits(0).json();
         let requests = shop.github.requests();
-        assert_eq!((&report["requests"]["targets"]["github"], requests.len()), (&expected.into(), expected));
+        assert_eq!(report["requests"]["targets"]["github"], requests.len());
+        assert!((least..=most).contains(&requests.len()), "{requests:?}");
         let reading = |part: &str| {
             let named = |line: String| line.starts_with("POST /graphql") && line.contains(&format!("\"{part}\""));
             requests[..4].iter().filter(|request| named(request.line())).count()
