@@ -11,10 +11,8 @@
 //! all side by side, with new stand-ins and a new ledger, so that what the machine does meanwhile falls on all alike. Told
 //! are the medians; side by side each is to take at most 1.2 times the slowest alone, and the bench fails where it takes more.
 //!
-//! `-- --source file` puts a rota file in PagerDuty's place. Nothing is given before everything is read, so that the slowest
-//! reading and the slowest giving add up. strongDM and Okta are read in two rounds, names first; PagerDuty's own round hides
-//! the first of them, and a file hides nothing. GitHub is read in one round and takes two calls to give: with 33 to 64
-//! people that is 1 + 4 rounds alone and 2 + 4 side by side, which no saving elsewhere brings below 1.2.
+//! `-- --source file` puts a rota file in PagerDuty's place: PagerDuty's round of reading hides that in which strongDM and
+//! Okta say what names stand for, and a file hides nothing.
 //!
 //! The stand-ins are in this process, and their work adds up however well the calls of the run are interleaved: with many
 //! people on few cores it is theirs that is measured. Forty people leave latency by far the greater part of the time; the

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
@@ -133,18 +134,33 @@ impl Giving<'_> {
     ///
     /// By its ids first: a reading that does not show it may be what is wrong with this target. `liar`: so it was found.
     pub(super) async fn take_back(&self, actor: &Actor, question: &Question, liar: bool) -> Vec<Left> {
-        let RunContext { stop: told, deadlines, .. } = self.stand.run;
+        let told = self.stand.run.stop;
         let (stop, calls) = (told.unasked(), told.unasked());
-        if told.is_asked() {
-            // Whoever waits for the end waits as long again, and no longer.
+        // Whoever waits for the end waits as long again, and no longer.
+        let hurry = async {
+            told.asked().await;
             calls.ask();
+            pending().await
+        };
+        tokio::select! {
+            left = self.take_all_back(actor, question, liar, (&stop, &calls)) => left,
+            never = hurry => never,
         }
+    }
+
+    async fn take_all_back(
+        &self,
+        actor: &Actor,
+        question: &Question,
+        liar: bool,
+        (stop, calls): (&Stop, &Stop),
+    ) -> Vec<Left> {
         let mut whys: BTreeMap<i64, String> = BTreeMap::new();
-        let mut target = self.stand.connect(deadlines.run, &calls).await;
+        let mut target = self.stand.connect(self.stand.run.deadlines.run, calls).await;
         if let Ok(target) = &target {
             let known = self.rest().into_iter().filter(|owned| owned.id.is_some());
             let plan = Plan { changes: known.map(|owned| Change::Revoke { owned }).collect(), notes: Vec::new() };
-            self.apply(&**target, &stop, &plan, &mut whys).await;
+            self.apply(&**target, stop, &plan, &mut whys).await;
         }
         let asked = Asked {
             emails: [question.email.clone()].into(),
@@ -155,7 +171,7 @@ impl Giving<'_> {
         if let Ok(target) = &mut target {
             match target.read(&asked).await {
                 Ok(current) => {
-                    self.settle(&**target, &stop, actor, &current, liar, &mut whys).await;
+                    self.settle(&**target, stop, actor, &current, liar, &mut whys).await;
                     let again = target.read(&asked).await.unwrap_or(current);
                     shown = of(&again, &actor.access()).into_iter().map(|held| held.id.clone()).collect();
                 }

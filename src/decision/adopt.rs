@@ -45,7 +45,10 @@ impl Inputs {
         let plans = found.iter().map(|one| (one.0.clone(), plan(one))).collect();
         let missing = choice.ids.iter().filter(|id| !chosen.iter().any(|(_, one)| one.id == **id));
         let mut missed: Vec<String> = missing.map(|id| self.missed(id, &found)).collect();
-        missed.extend(self.names().missed(choice, NOWHERE).into_iter().map(|one| one + &self.unread(&found)));
+        let mut names = self.names();
+        // The config knows them, or the run would not have begun; perhaps no rule of this run gives anything there.
+        names.targets.extend(choice.targets.iter().cloned());
+        missed.extend(names.missed(choice, NOWHERE).into_iter().map(|one| one + &self.unread(&found)));
         Decision { plans, refusals: self.witnesses.refusal(self.window).into_iter().collect(), missed }
     }
 

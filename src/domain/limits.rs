@@ -89,7 +89,7 @@ impl fmt::Display for Refusal {
             }
             Self::Vanished { target, gone, owned, percent } => write!(
                 f,
-                "target '{target}' does not show {gone} of the {owned} grants that we own there any more, and limits.max_revoke_percent allows {percent} %: if it does not tell the truth, they would be given twice, or forgotten while they stand"
+                "target '{target}' does not show {gone} of the {owned} grants that we own there any more, or as somebody else's, and limits.max_revoke_percent allows {percent} %: if it does not tell the truth, they would be given twice, or forgotten while they stand"
             ),
             Self::Clock { differ, agree } => differing(f, differ, agree),
             Self::WentBack { now, last } => write!(
@@ -175,6 +175,8 @@ impl Limits {
         let gone = plan.changes.iter().filter(|change| match change {
             // One that is shown is forgotten for another reason.
             Change::Forget { owned } => is_live(owned, now) && owned.id.as_ref().is_some_and(|id| !shown.contains(id)),
+            // Given up because the target calls it another's, which is as much its word as that it is gone.
+            Change::Release { owned } => is_live(owned, now),
             _ => false,
         });
         let (gone, owned) = (gone.count(), owned.iter().filter(|owned| is_live(owned, now)).count());

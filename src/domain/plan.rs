@@ -66,6 +66,11 @@ pub fn plan(
         let respects = on_drift == OnDrift::Respect && case.owned.iter().all(|owned| owned.id.is_some());
         let mut step = Step { now, tenure: tenure(&access.entitlement), hidden, why, respects, plan: &mut plan };
         if hidden {
+            // What was begun may stand as well, unless it has ended by its own dates.
+            let may_stand = |owned: &&&Owned| step.tenure == Tenure::Standing || owned.grant.period.end() > now;
+            let intents = case.owned.iter().filter(|owned| owned.id.is_none()).filter(may_stand);
+            let told = intents.filter_map(|owned| Some(Note::Hidden { grant: owned.grant.clone(), why: why?.clone() }));
+            step.plan.notes.extend(told);
             case.owned.retain(|owned| owned.id.is_some());
         }
         let settled = settle(step.tenure, &case.held, &case.owned, step.plan);

@@ -1,6 +1,7 @@
 //! What a target is asked to show.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use tokio::sync::SetOnce;
 
@@ -20,12 +21,12 @@ pub struct Asked {
 ///
 /// By default there are none, and this is known.
 #[derive(Debug, Clone)]
-pub struct Emails(SetOnce<BTreeSet<Email>>);
+pub struct Emails(Arc<SetOnce<BTreeSet<Email>>>);
 
 impl Emails {
     /// Not known yet: [`tell`](Self::tell) says them.
     pub fn awaited() -> Self {
-        Self(SetOnce::new())
+        Self(Arc::new(SetOnce::new()))
     }
 
     /// Says them, for good: what is known already stays.
@@ -48,7 +49,7 @@ impl Default for Emails {
 
 impl FromIterator<Email> for Emails {
     fn from_iter<I: IntoIterator<Item = Email>>(emails: I) -> Self {
-        Self(SetOnce::from(BTreeSet::from_iter(emails)))
+        Self(Arc::new(SetOnce::from(BTreeSet::from_iter(emails))))
     }
 }
 

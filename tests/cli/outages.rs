@@ -348,7 +348,7 @@ fn everything_that_is_ours_is_gone_from_the_target() {
     let office = team();
     let grants = office.strongdm.change(|world| std::mem::take(&mut world.grants));
     let words = [
-        "! refused: target 'strongdm' does not show 12 of the 12 grants that we own there any more, and limits.max_revoke_percent allows 30 %",
+        "! refused: target 'strongdm' does not show 12 of the 12 grants that we own there any more, or as somebody else's, and limits.max_revoke_percent allows 30 %",
         "they would be given twice",
     ];
     leaves_alone(&office, 4, &words);

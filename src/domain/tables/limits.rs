@@ -208,8 +208,8 @@ fn so_large_a_share_is_suddenly_gone_and_no_more() {
     };
     let sentence = |gone, count| {
         Some(format!(
-            "target 'target' does not show {gone} of the {count} grants that we own there any more, and \
-             limits.max_revoke_percent allows 20 %: if it does not tell the truth, they would be given twice, or forgotten while they stand"
+            "target 'target' does not show {gone} of the {count} grants that we own there any more, or as somebody else's, \
+             and limits.max_revoke_percent allows 20 %: if it does not tell the truth, they would be given twice, or forgotten while they stand"
         ))
     };
     assert_eq!(gone(9, 9, 200), None, "below ten a share says little");
@@ -218,6 +218,19 @@ fn so_large_a_share_is_suddenly_gone_and_no_more() {
     assert_eq!(gone(100, 100, 200), sentence(100, 100));
     assert_eq!(gone(10, 10, 100), None, "what has ended may be gone");
     assert_eq!(gone(0, 0, 200), None);
+}
+
+/// What a target calls somebody else's is given up, and nobody would take it back.
+#[test]
+fn so_large_a_share_is_suddenly_somebody_else_s_and_no_more() {
+    let ours = many(10);
+    let current = Current { grants: vec![held(Tenure::Scheduled, "g", 50, 200)], ..Current::default() };
+    let taken_over = |count: usize| {
+        let changes = ours[..count].iter().map(|owned| Change::Release { owned: owned.clone() }).collect();
+        LIMITS.vanished(at(NOW), "target", &ours, &current, &Plan { changes, notes: Vec::new() })
+    };
+    assert_eq!(taken_over(2), None);
+    assert!(matches!(taken_over(3), Some(Refusal::Vanished { gone: 3, owned: 10, .. })), "{:?}", taken_over(3));
 }
 
 /// Two entries of the ledger for one grant are made one: nothing is gone.

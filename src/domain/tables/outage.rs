@@ -156,6 +156,13 @@ fn what_the_target_says_it_may_hide_is_not_forgotten_and_told() {
         assert_eq!(told(tenure, 90, "e"), ended, "{tenure:?}");
         assert_eq!(told(tenure, 200, "another"), "forget #1; forget #2", "{tenure:?}");
     }
+    // Nobody knows whether it was given: it may stand as well.
+    let current = Current { hidden: [("e".to_owned(), "why".to_owned())].into(), ..Current::default() };
+    for (tenure, until, expected) in [(Tenure::Standing, 90, "hidden 50..90: why"), (Tenure::Expiring, 90, "")] {
+        let begun = [owned(2, None, 50, until)];
+        let plan = super::super::plan(at(NOW), &|_| tenure, OnDrift::Restore, &Desired::default(), &current, &begun);
+        assert_eq!(said(&plan), expected, "{tenure:?}");
+    }
 }
 
 #[test]

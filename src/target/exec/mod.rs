@@ -114,7 +114,8 @@ impl Exec {
     /// command does not keep what it is told, and would be told so again by every run.
     async fn look_after(&self, id: &GrantId, to: &Grant) -> Result<()> {
         let asked = Asked { owned: [to.access.clone()].into(), ..Asked::default() };
-        let current = self.look(&asked).await?;
+        // Its word stands until a reading says otherwise: the new id must not be lost.
+        let Ok(current) = self.look(&asked).await else { return Ok(()) };
         let Some(held) = current.grants.iter().find(|held| held.id == *id) else { return Ok(()) };
         if self.has_dates(held, to.period) {
             return Ok(());

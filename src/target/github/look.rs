@@ -3,8 +3,9 @@
 //! One question is under way at a time, and the next one asks for all that came meanwhile: a look for each of many changes
 //! costs a few calls, and nobody waits for more than the one that is under way.
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use serde_json::Value;
+use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Mutex as Turn, oneshot};
 
 use super::api::{Api, MEMBERS, TEAM, TEAMS};
@@ -23,10 +24,10 @@ pub struct Looks {
 struct Waiting {
     slug: String,
     login: String,
-    tell: oneshot::Sender<Result<Seen, String>>,
+    tell: oneshot::Sender<Result<Found, String>>,
 }
 
-type Seen = (Option<User>, Option<TeamPage>);
+type Found = (Option<User>, Option<TeamPage>);
 
 impl Api {
     /// A user and a team as they are now, the team with those of its members at least whose login is like this one; `None`
@@ -43,7 +44,8 @@ impl Api {
         let (user, page) = loop {
             match told.try_recv() {
                 Ok(seen) => break seen.map_err(|why| anyhow!(why))?,
-                Err(_) => self.look_at_those_waiting().await,
+                Err(TryRecvError::Empty) => self.look_at_those_waiting().await,
+                Err(TryRecvError::Closed) => bail!("the look at '{login}' was given up"),
             }
         };
         drop(turn);
@@ -71,7 +73,7 @@ impl Api {
         }
     }
 
-    async fn look_at(&self, asked: &[(String, String)]) -> Result<Vec<Seen>> {
+    async fn look_at(&self, asked: &[(String, String)]) -> Result<Vec<Found>> {
         let (mut variables, user) = (self.variables(), self.user());
         let (mut users, mut teams) = (String::new(), String::new());
         for (index, (slug, login)) in asked.iter().enumerate() {

@@ -150,15 +150,15 @@ impl GitHub {
                 self.seen().doubtful.insert(access.clone());
                 continue;
             };
-            let member = team.members.get(&user.database_id).cloned();
-            self.seen().changed(access, member.clone());
+            // Members are asked for by a search: whoever it does not find may be there all the same, and the deletion tells.
+            let member = team.members.get(&user.database_id);
             if member.is_some_and(|member| member.maintainer) && !self.is_owner(user.database_id, &login).await? {
                 bail!(
                     "'{login}' has been made a maintainer of '{slug}' by somebody else since it was read, and stays one; the \
                      next run gives it up"
                 );
             }
-            return Ok(self.seen().place(access).flatten());
+            return Ok(Some(Place { slug, login: Some(login) }));
         }
         bail!(
             "the team '{}' or the login of its member changes just now; the next run takes it back",

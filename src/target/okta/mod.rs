@@ -282,13 +282,11 @@ impl super::Target for Okta {
         };
         let (accounts, (mut entitlements, found, mut listed), ours, filled) =
             tokio::try_join!(accounts, groups, ours, rules)?;
+        let mut hidden = BTreeMap::new();
         for (group, listing) in ours {
             if let Listed::Hidden(why) = &listing {
-                bail!(
-                    "the members of '{}' ({}), where grants of ours stand, cannot be read: {why}",
-                    group.name,
-                    group.id
-                );
+                let why = format!("the members of '{}' ({}) cannot be read: {why}", group.name, group.id);
+                hidden.insert(group.id.to_string(), why);
             }
             // The one just found knows today's name.
             listed.insert(found.get(&group).unwrap_or(&group).clone(), listing);
@@ -302,7 +300,7 @@ impl super::Target for Okta {
             Listed::Gone | Listed::Hidden(_) => None,
         });
         *self.seen.lock() = Seen { members: members.collect(), doubtful: BTreeSet::new(), filled };
-        Ok(Current { accounts, entitlements, grants, ..Current::default() })
+        Ok(Current { accounts, entitlements, grants, hidden, ..Current::default() })
     }
 
     async fn grant(&self, wanted: &Grant) -> Result<GrantId> {

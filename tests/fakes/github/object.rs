@@ -327,7 +327,9 @@ impl<'w> Object<'w> {
                     by_way && role.is_none_or(|role| role.eq_ignore_ascii_case(role_of.rest()))
                 };
                 let all = world.everyone(team).into_iter();
-                let all = all.filter(|(user, role, inherited)| wanted(*role, *inherited) && user.login.contains(&part));
+                let all = all.filter(|(user, role, inherited)| {
+                    wanted(*role, *inherited) && user.login.to_lowercase().contains(&part)
+                });
                 let rows = all.map(|(user, role, _)| (Thing::User(user), Some(role))).collect();
                 self.page("TeamMember", rows, given)
             }
