@@ -15,7 +15,6 @@ use tokio::sync::{Mutex, mpsc};
 use crate::audit::{Event, Journal, What};
 use crate::domain::{Access, Change, Grant, GrantId, Owned, Plan, Reasons};
 use crate::ledger::{Entry, Ledger};
-use crate::net::CONCURRENCY;
 use crate::progress::Progress;
 use crate::report::ChangeReport;
 use crate::stop::{LOST, Stop};
@@ -141,7 +140,9 @@ impl<'a> Applier<'a> {
         let calling = async {
             let running = stream::iter(chains.into_values()).map(|chain| self.chain(chain, owned, &broken, &step));
             // The receiver outlives this: it ends when the sender is gone.
-            running.buffer_unordered(CONCURRENCY).for_each(async |done| drop(sender.send(done))).await;
+            // No more than are carried out at once: what waits here has not begun, and is not, once the word to stop is said.
+            let most = self.target().concurrency();
+            running.buffer_unordered(most).for_each(async |done| drop(sender.send(done))).await;
             drop(sender);
         };
         // While the ledger is written the calls go on.

@@ -17,8 +17,8 @@ use serde::Deserialize;
 
 use crate::describe::Describe;
 use crate::domain::{Access, Current, Entitlement, Grant, GrantId, Owned, Tenure};
-use crate::net::Context;
 use crate::net::http::is_refusal;
+use crate::net::{CONCURRENCY, Context};
 
 pub use asked::{Asked, Emails};
 
@@ -40,6 +40,11 @@ pub trait Target: Send + Sync {
     /// e-mails are known, for a source may take long, and nobody is to rely on what was true before it. A target that looks
     /// again before it gives may ask for all of it at once.
     async fn read(&self, asked: &Asked) -> Result<Current>;
+
+    /// How many changes may be under way at a time, at most [`CONCURRENCY`]; asked for after a reading alone.
+    fn concurrency(&self) -> usize {
+        CONCURRENCY
+    }
 
     /// Gives access; what is already held (dates included, where it has dates) answers its own id.
     ///

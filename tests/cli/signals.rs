@@ -1,6 +1,7 @@
 //! Told to stop in the middle: what is under way ends, nothing new begins, and the ledger tells the truth.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader};
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -100,6 +101,53 @@ fn a_signal_while_reading_changes_nothing() {
         ran.exits(2).says(&["told to stop while reading; nothing was changed"]);
         assert_eq!(office.writes(), 0, "{arguments:?}");
     }
+}
+
+/// One call at a time, as a command has it that does not say otherwise; `go` is what the first one waits for.
+const ONE_AT_A_TIME: &str = r#"#!/bin/sh
+request=$(cat)
+case $request in
+*'"verb":"describe"'*) echo '{"version":1,"tenure":"standing"}' ;;
+*'"verb":"read"'*)
+    printf '{"accounts":[{"id":"alice","email":"alice@example.com"}],"grants":[],"entitlements":{'
+    for name in d0 d1 d2; do printf '"%s":{"found":[{"id":"%s","name":"%s"}]},' $name $name $name; done
+    echo '"d3":{"found":[{"id":"d3","name":"d3"}]}}}'
+    ;;
+*'"verb":"grant"'*)
+    echo grant >>calls
+    read -r _ <go
+    echo '{"id":"the-first"}'
+    ;;
+esac
+"#;
+
+/// What waits for its turn has not begun: it is not begun after the word, and not kept as if it might have been.
+#[test]
+fn what_waits_for_its_turn_is_not_begun_after_a_signal() {
+    let desk = Desk::new();
+    desk.write("one.sh", ONE_AT_A_TIME);
+    let made = Command::new("sh").args(["-c", "chmod +x one.sh && mkfifo go"]).current_dir(desk.path("")).status();
+    assert!(made.expect("a shell").success());
+    desk.write("rota.csv", "schedule,user,from,to\ns,alice@example.com,2026-03-01T00:00Z,2026-04-01T00:00Z\n");
+    let source = "[source.rota]\nkind = \"file\"\npath = \"rota.csv\"\n";
+    let rule = "[[rule]]\nname = \"r\"\nschedules = [\"s\"]\ngrant.one = [\"d0\", \"d1\", \"d2\", \"d3\"]\n";
+    let target = "[target.one]\nkind = \"exec\"\ncommand = [\"./one.sh\"]\n";
+    desk.write("oncall-sync.toml", format!("ledger = \"ledger.db\"\n{source}{target}{rule}"));
+
+    let mut child = desk.command(&["--now", NOW]).spawn().expect("the program starts");
+    wait_until(|| desk.path("calls").exists());
+    signal("TERM", child.id());
+    let mut told = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+    assert!(told.any(|line| line.expect("text").contains("told to stop")));
+    desk.write("go", "now\n");
+    Ran::of(child.wait_with_output().expect("it ends"))
+        .exits(1)
+        .says(&["Done: 1 given, 3 not begun.", "d3 for alice@example.com not begun: the run was told to stop"]);
+
+    assert_eq!(desk.read("calls"), "grant\n");
+    let owning = desk.run_at(NOW, &["grants", "--output", "json"]).exits(0).json();
+    let ids: Vec<_> = owning["grants"].as_array().expect("a list").iter().map(|one| &one["id"]).collect();
+    assert_eq!(ids, ["the-first"]);
 }
 
 /// No word, no time to tidy up: what the next run has to settle is found by what the target shows.

@@ -145,6 +145,10 @@ impl super::Target for Exec {
         self.kept()
     }
 
+    fn concurrency(&self) -> usize {
+        self.description.get().map_or(1, |description| description.concurrency)
+    }
+
     async fn read(&self, asked: &Asked) -> Result<Current> {
         let current = self.look(asked).await?;
         *self.shown.lock() = current.grants.iter().map(|held| (held.id.clone(), held.clone())).collect();
